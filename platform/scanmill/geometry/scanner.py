@@ -150,6 +150,7 @@ class ScanGeometry:
 
     @property
     def n_views(self) -> int:
+        """The number of views."""
         return len(self.source)
 
     @property

@@ -35,6 +35,7 @@ class LinearOperator(ABC):
     def _adjoint(self, y: Array) -> Array: ...
 
     def __call__(self, x: Array) -> Array:
+        """A x, for an ``x`` of ``in_shape``."""
         if tuple(x.shape) != self.in_shape:
             raise InputError(f"{self} got an array of another shape", expected=self.in_shape, got=tuple(x.shape))
         return self._apply(x.astype(self.dtype, copy=False))
