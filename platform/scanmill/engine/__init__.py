@@ -1,0 +1,1 @@
+"""The engine: job spec, plan, the pure scheduler, the ledger, the worker, and what performs it."""

@@ -1,0 +1,1 @@
+"""What a job can ask for: one literal table (`table`), one function each."""
