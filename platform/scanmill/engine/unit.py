@@ -12,6 +12,7 @@ UnitState = Literal["waiting", "leased", "done", "failed", "quarantined", "cance
 ``quarantined``: it was tried often enough, the last time alone. The six counts always add up to the plan."""
 
 StageKind = Literal["rows", "groups", "reduce"]
+UNPREDICTED = Prediction()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Unit:
     stage: str
     kind: StageKind
     row_keys: tuple[str, ...]
-    predicted: Prediction = Prediction()
+    predicted: Prediction = UNPREDICTED
     seed: int = 0
     needs: tuple[str, ...] = ()
     level: int = 0

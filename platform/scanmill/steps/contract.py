@@ -52,12 +52,18 @@ class Prediction:
 
 @dataclass(frozen=True)
 class InputFile:
-    """A file of a row, staged where this process can open it. ``role`` is the name under which its value goes."""
+    """A file of a row, staged where this process can open it.
+
+    ``role`` is the name under which its value goes (``scan``, ``image``, ``truth``); ``reader`` says how it is read:
+    ``card`` (a data card, in the row's ``card`` column as JSON), ``dicom``, ``nifti`` or ``npz``. The files of one
+    role and reader make one value.
+    """
 
     role: str
     path: Path
     relative_path: str
     sha256: str = ""
+    reader: str = ""
 
 
 @dataclass(frozen=True)
