@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from scanmill.arrays import Array
-from scanmill.errors import InputError
+from scanmill.errors import InputError, SpecError
 
 Shape = tuple[int, ...]
 
@@ -117,3 +117,9 @@ class _Scaled(LinearOperator):
 
     def _adjoint(self, y: Array) -> Array:
         return np.conj(self.factor) * self.op.H(y)
+
+
+def require_matched(op: LinearOperator) -> None:
+    """Refuse, with SpecError, an operator whose ``H`` is not its exact adjoint: Krylov and gradient methods need it."""
+    if not op.matched:
+        raise SpecError("this algorithm needs a matched pair", got=str(op), do="use the projector's own adjoint")
