@@ -55,6 +55,16 @@ class PhaseStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class PhaseEnded:
+    """A phase is over and the unit waits for its next one; no clock of the unit runs until that starts."""
+
+    worker: str
+    unit_id: str
+    phase: Phase
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class UnitEnded:
     """A worker has reached the end of an attempt, well or badly."""
 
@@ -103,6 +113,7 @@ Event: TypeAlias = (
     | CapacityGranted
     | CapacityRevoked
     | PhaseStarted
+    | PhaseEnded
     | UnitEnded
     | WorkerDied
     | Tick
