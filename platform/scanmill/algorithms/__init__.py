@@ -1,0 +1,1 @@
+"""What the field calls algorithms, as pure functions that read like their equation."""
