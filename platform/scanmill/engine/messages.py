@@ -19,11 +19,15 @@ from scanmill.steps.contract import Phase
 
 @dataclass(frozen=True, slots=True)
 class UnitsAdded:
-    """Units that wait; ``attempts`` and ``suspects`` are what the ledger remembers of them on resume."""
+    """Units that wait; ``attempts`` (those that count), ``tries`` (all) and ``suspects`` are the ledger's on resume.
+
+    A unit's ``needs`` come with it or before it; a need that was never added has been done in an earlier life.
+    """
 
     units: tuple[Unit, ...]
     attempts: tuple[int, ...] = ()
     suspects: frozenset[str] = frozenset()
+    tries: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,9 @@ Event: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Assign:
-    """Give a worker a unit. ``attempt`` counts from 1. ``alone``: nothing else on that worker until it ends."""
+    """Give a worker a unit. ``attempt`` counts every try from 1, whether charged or not, so no number comes twice.
+
+    ``alone``: nothing else on that worker until it ends."""
 
     worker: str
     unit: Unit
@@ -169,7 +175,11 @@ class DrainDevice:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A change of state for the ledger. ``charged`` is False when the attempt does not count against the unit."""
+    """A change of state for the ledger. ``charged`` is False when the attempt does not count against the unit.
+
+    ``charges`` is how many attempts count against the unit from now on (a refund makes it smaller); ``started`` marks
+    the record of a leased unit whose first phase has begun.
+    """
 
     unit_id: str
     state: UnitState
@@ -180,6 +190,8 @@ class Record:
     charged: bool = True
     suspect: bool = False
     why: str = ""
+    charges: int = 0
+    started: bool = False
 
 
 @dataclass(frozen=True, slots=True)
