@@ -1,0 +1,101 @@
+"""What a results manifest says, as plain numbers for the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scanmill.arrays import HostArray
+
+STATES = ("done", "failed", "quarantined", "cancelled")
+LOWER_IS_WORSE = ("mcc", "dice", "ssim", "psnr")
+"""The metrics by which rows are ranked, the most telling first; whatever ends in one of these words counts."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A column of numbers in six: how many, least, median, 95th percentile, greatest, sum."""
+
+    name: str
+    n: int
+    low: float
+    median: float
+    p95: float
+    high: float
+    total: float
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Rows that ended for one reason."""
+
+    state: str
+    error_class: str
+    error: str
+    n: int
+    row_keys: tuple[str, ...]
+
+
+def count_states(table: pa.Table) -> dict[str, int]:
+    """How many rows ended in which state; they add up to the manifest.
+
+    >>> count_states(pa.table({"status": ["done", "failed", "done"]}))
+    {'done': 2, 'failed': 1, 'quarantined': 0, 'cancelled': 0}
+    """
+    found = dict.fromkeys(STATES, 0)
+    found.update({pair["values"]: pair["counts"] for pair in pc.value_counts(table["status"]).to_pylist()})
+    return found
+
+
+def numbers(table: pa.Table, column: str) -> HostArray:
+    """The finite numbers of a column, as float64."""
+    values = table[column].drop_null().to_numpy().astype(np.float64)
+    return np.asarray(values[np.isfinite(values)])
+
+
+def spreads(table: pa.Table, prefix: str) -> list[Spread]:
+    """A `Spread` for every numeric column whose name starts with ``prefix`` (``metric.``, ``seconds.``)."""
+    found = []
+    for name in table.column_names:
+        if name.startswith(prefix) and len(x := numbers(table, name)):
+            low, median, p95, high = np.quantile(x, [0, 0.5, 0.95, 1])
+            found.append(Spread(name.removeprefix(prefix), len(x), low, median, p95, high, float(x.sum())))
+    return found
+
+
+def failures(table: pa.Table, examples: int = 5) -> list[Failure]:
+    """The rows that are not done, by state and reason, the most frequent first."""
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    bad = table.filter(pc.not_equal(table["status"], "done"))
+    columns = (bad[name].to_pylist() for name in ("status", "error_class", "error", "row_key"))
+    for state, error_class, error, row_key in zip(*columns, strict=True):
+        groups.setdefault((state, error_class or "", _reason(error or "")), []).append(row_key)
+    return sorted(
+        (Failure(*why, len(keys), tuple(keys[:examples])) for why, keys in groups.items()), key=lambda f: -f.n
+    )
+
+
+def ranking_metric(names: Iterable[str]) -> str | None:
+    """The metric column that ranks rows: the first of `LOWER_IS_WORSE` that is there.
+
+    >>> ranking_metric(["metric.noise", "metric.fbp.mcc", "metric.psnr"])
+    'metric.fbp.mcc'
+    """
+    present = sorted(names)
+    return next((n for word in LOWER_IS_WORSE for n in present if n.rpartition(".")[2] == word), None)
+
+
+def worst_first(table: pa.Table) -> pa.Table:
+    """The done rows, the worst by the ranking metric first; in their own order where there is none."""
+    done = table.filter(pc.equal(table["status"], "done"))
+    metric = ranking_metric(n for n in table.column_names if n.startswith("metric."))
+    return done.sort_by([(metric, "ascending")]) if metric else done
+
+
+def _reason(error: str) -> str:
+    """The first line, so that rows that failed alike are counted together."""
+    return error.splitlines()[0][:300] if error else ""
