@@ -1,0 +1,205 @@
+"""Three ways to perform the same projection: within slices, by detector columns, ray by ray.
+
+All are Joseph's method with the same weights; they differ in who owns what, and so in speed and in the geometries
+that they can do. A method owns its tables, on one device, and knows nothing of operators.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+
+from scanmill.arrays import Array, HostArray, to_device, xp_of
+from scanmill.operators.projection_frames import Frames
+from scanmill.operators.projection_tables import column_tables, row_steps, shadow_tables
+
+
+class Method(ABC):
+    """``project`` a volume (z, y, x), ``backproject`` projections (view, row, column): exact adjoints."""
+
+    def __init__(self, frames: Frames, dtype: Any, device: str) -> None:
+        self.dtype, self.device = np.dtype(dtype), device
+        self.volume_shape, self.spacing = frames.shape, frames.spacing
+        self.n_views, self.n_rows, self.n_columns = frames.n_views, frames.n_rows, frames.n_columns
+
+    def cast(self, table: HostArray) -> Array:
+        """A table in the operator's precision, on its device."""
+        return to_device(np.ascontiguousarray(table, dtype=self.dtype), self.device)
+
+    @abstractmethod
+    def project(self, x: Array) -> Array: ...
+
+    @abstractmethod
+    def backproject(self, y: Array) -> Array: ...
+
+    @abstractmethod
+    def _take(self, views: Any) -> None:
+        """Keep only the chosen views of the tables."""
+
+    def subset(self, views: Any) -> Method:
+        """The same method for some of the views; slices share the tables' memory."""
+        part = copy.copy(self)
+        part._take(views)
+        part.n_views = len(np.arange(self.n_views)[views])
+        return part
+
+
+class InSlices(Method):
+    """Parallel rays within slices, an element at a time: the fast way for one slice or few, and for the GPU."""
+
+    def __init__(self, frames: Frames, dtype: Any, device: str) -> None:
+        super().__init__(frames, dtype, device)
+        drive, tables = column_tables(frames)
+        self.drive = to_device(drive, device)
+        self.tables = self.cast(np.stack([tables[0], tables[1], np.sqrt(tables[2])]))
+        shadows, self.taps = shadow_tables(frames)
+        shadows[0] += 2
+        self.shadows = self.cast(shadows)
+
+    def _take(self, views: Any) -> None:
+        self.drive, self.tables, self.shadows = self.drive[views], self.tables[:, views], self.shadows[:, views]
+
+    def project(self, x: Array) -> Array:
+        out = xp_of(x).empty((self.n_views, self.n_rows, self.n_columns), self.dtype)
+        project_in_slices(x, self.drive, self.tables, out)
+        return out
+
+    def backproject(self, y: Array) -> Array:
+        from scanmill.kernels import planar
+
+        out = xp_of(y).empty(self.volume_shape, self.dtype)
+        planar.BACKPROJECT(out.size, padded_sinograms(y), self.shadows, self.taps, out)
+        return out
+
+
+def project_in_slices(x: Array, drive: Array, tables: Array, out: Array) -> None:
+    """Write the line integrals within the slices of ``x`` to ``out`` (view, row, column)."""
+    from scanmill.kernels import planar
+
+    xp, (nz, ny, nx) = xp_of(x), x.shape
+    along_x = xp.zeros((nz, ny + planar.VOLUME_PAD, nx), x.dtype)
+    along_y = xp.zeros((nz, nx + planar.VOLUME_PAD, ny), x.dtype)
+    along_x[:, 1 : ny + 1], along_y[:, 1 : nx + 1] = x, x.transpose(0, 2, 1)
+    planar.PROJECT(out.size, along_x, along_y, drive, tables, out)
+
+
+def padded_sinograms(y: Array) -> Array:
+    """Projections (view, row, column) as sinograms (row, view, column + 4), with two zeros on either side."""
+    n_views, n_rows, n_columns = y.shape
+    padded = xp_of(y).zeros((n_rows, n_views, n_columns + 4), y.dtype)
+    padded[:, :, 2:-2] = y.transpose(1, 0, 2)
+    return padded
+
+
+class ByColumns(Method):
+    """Whole detector columns at once, owned by planes on the way back: the fast way on a CPU.
+
+    For stacks of slices and fans, and for cones whose detector rows are stacked along the grid's z axis.
+    """
+
+    def __init__(self, frames: Frames, dtype: Any, device: str) -> None:
+        self.cone = int(frames.beam == "cone")
+        self.flip = bool(self.cone and np.all(frames.row[:, 2] < 0))
+        frames = frames.flipped_rows() if self.flip else frames
+        super().__init__(frames, dtype, device)
+        drive, tables = column_tables(frames)
+        nearest, _ = row_steps(frames, drive, tables)
+        self.pad = max(4, math.ceil(2 / nearest) + 1) if self.cone else 0
+        self.drive, self.tables = to_device(drive, device), self.cast(tables)
+        self.flat_tables = None if self.cone else self.cast(np.stack([tables[0], tables[1], np.sqrt(tables[2])]))
+
+    @staticmethod
+    def can(frames: Frames) -> bool:
+        """Whether the rows are stacked along z and no ray climbs more steeply than it advances."""
+        level = np.abs(frames.column[:, 2]).max() + np.abs(frames.row[:, :2]).max()
+        same_way = np.all(frames.row[:, 2] > 0) or np.all(frames.row[:, 2] < 0)
+        if not same_way or level * (frames.n_columns + frames.n_rows) > 1e-9:
+            return False
+        nearest, climb = row_steps(*_upright(frames))
+        return nearest > 0 and climb <= 1
+
+    def _take(self, views: Any) -> None:
+        self.drive, self.tables = self.drive[views], self.tables[:, views]
+        self.flat_tables = None if self.flat_tables is None else self.flat_tables[:, views]
+
+    def project(self, x: Array) -> Array:
+        from scanmill.kernels import columns
+
+        xp, (nz, ny, nx) = xp_of(x), self.volume_shape
+        out = xp.empty((self.n_views, self.n_rows, self.n_columns), self.dtype)
+        if self.flat_tables is not None and nz < FEW_SLICES:
+            project_in_slices(x, self.drive, self.flat_tables, out)
+            return out
+        along_x, along_y = xp.zeros((nx, ny + 2, nz), self.dtype), xp.zeros((ny, nx + 2, nz), self.dtype)
+        along_x[:, 1:-1], along_y[:, 1:-1] = x.transpose(2, 1, 0), x.transpose(1, 2, 0)
+        runs = xp.zeros((self.n_views, nz + 3), self.dtype)
+        work = xp.empty((self.n_views, self.n_columns, self.n_rows), self.dtype)
+        rise = self.dtype.type(self.spacing[2])
+        columns.PROJECT(
+            self.n_views, along_x, along_y, self.drive, self.tables, self.cone, rise, runs, work, out
+        )  # fmt: skip
+        return out[:, ::-1] if self.flip else out
+
+    def backproject(self, y: Array) -> Array:
+        from scanmill.kernels import columns
+
+        xp, (nz, ny, nx), pad = xp_of(y), self.volume_shape, self.pad
+        y = xp.ascontiguousarray(y[:, ::-1] if self.flip else y)
+        scaled = xp.zeros((self.n_views, self.n_columns, self.n_rows + 2 * pad), self.dtype)
+        columns.SCALE(self.n_views, y, self.tables, self.dtype.type(self.spacing[2]), pad, scaled)
+        passes = []
+        for axis, shape in enumerate([(nx, ny + 2, nz), (ny, nx + 2, nz)]):
+            planes, runs = xp.empty(shape, self.dtype), xp.empty((shape[0], nz), self.dtype)
+            columns.BACKPROJECT(shape[0], scaled, axis, self.drive, self.tables, self.cone, pad, runs, planes)
+            passes.append(planes)
+        out = xp.empty(self.volume_shape, self.dtype)
+        columns.MERGE(ny, *passes, out)
+        return out
+
+
+FEW_SLICES = 4
+"""Below this many slices an element at a time is faster than a column at a time."""
+
+
+def _upright(frames: Frames) -> tuple[Frames, HostArray, HostArray]:
+    upright = frames.flipped_rows() if frames.row[0, 2] < 0 else frames
+    return upright, *column_tables(upright)
+
+
+class ByRays(Method):
+    """Ray by ray and voxel by voxel, for any pose: tilted detectors, the GPU, and the oracle of the others."""
+
+    def __init__(self, frames: Frames, dtype: Any, device: str, *, stacked: bool) -> None:
+        super().__init__(frames, dtype, device)
+        self.stacked = stacked
+        one = frames.in_slice() if stacked else frames
+        diverging = np.full((one.n_views, 1), float(one.diverging))
+        self.frames = self.cast(np.concatenate([one.origin, one.column, one.row, one.along, diverging], axis=1))
+        self.maps, self.mm = self.cast(one.maps()), self.cast(np.array(one.spacing))
+        self.grid = one.shape
+
+    def _take(self, views: Any) -> None:
+        self.frames, self.maps = self.frames[views], self.maps[:, views]
+
+    def project(self, x: Array) -> Array:
+        from scanmill.kernels import rays
+
+        xp, batch = xp_of(x), self.volume_shape[0] if self.stacked else 1
+        n_rows = 1 if self.stacked else self.n_rows
+        out = xp.empty((batch, self.n_views, n_rows, self.n_columns), self.dtype)
+        flat = xp.ascontiguousarray(x).reshape(batch, -1)
+        rays.PROJECT(out.size, flat, *self.grid, self.frames, self.mm, out)
+        return xp.ascontiguousarray(out[:, :, 0].transpose(1, 0, 2)) if self.stacked else out[0]
+
+    def backproject(self, y: Array) -> Array:
+        from scanmill.kernels import rays
+
+        xp = xp_of(y)
+        y = xp.ascontiguousarray(y.transpose(1, 0, 2)[:, :, None] if self.stacked else y[None])
+        out = xp.empty((len(y), math.prod(self.grid)), self.dtype)
+        rays.BACKPROJECT(out.size, y, self.frames, self.maps, self.mm, *self.grid, out)
+        return out.reshape(self.volume_shape)

@@ -1,0 +1,68 @@
+"""What the projection kernels read: weights and positions per view and column, computed in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scanmill.arrays import HostArray
+from scanmill.errors import InputError
+from scanmill.operators.projection_frames import Frames
+
+
+def column_tables(frames: Frames) -> tuple[HostArray, HostArray]:
+    """``drive`` (view, column), 0 where x drives and 1 where y does, and the tables of `scanmill.kernels.columns`.
+
+    The third table is the squared path in mm² within a plane of constant z; the last four are zero for rays that
+    stay in their slices.
+    """
+    steps = np.arange(frames.n_columns)[None, :, None] * frames.column[:, None, :]
+    e = frames.origin[:, None, :] + steps
+    d = frames.along[:, None, :] + (steps if frames.diverging else 0 * steps)
+    by_y = np.abs(d[..., 1]) > np.abs(d[..., 0])
+    drive = by_y.astype(np.uint8)
+    (e_drive, e_across), (d_drive, d_across) = (_by_axis(by_y, vector) for vector in (e, d))
+    nz, ny, nx = frames.shape
+    middle_across = np.where(by_y, nx - 1, ny - 1) / 2
+    dx, dy, _ = frames.spacing
+    slope = d_across / d_drive
+    path = np.where(by_y, dy * dy + (dx * slope) ** 2, dx * dx + (dy * slope) ** 2)
+    z_slope = d[..., 2] / d_drive
+    row_z = np.broadcast_to(frames.row[:, None, 2], z_slope.shape)
+    row_slope = row_z / d_drive if frames.beam == "cone" else np.zeros_like(z_slope)
+    z_start = e[..., 2] - e_drive * z_slope + (nz - 1) / 2
+    row_step = row_z - e_drive * row_slope
+    across = e_across - e_drive * slope + middle_across
+    return drive, np.stack([across, slope, path, z_start, z_slope, row_step, row_slope])
+
+
+def _by_axis(by_y: HostArray, vector: HostArray) -> tuple[HostArray, HostArray]:
+    x, y = vector[..., 0], vector[..., 1]
+    return np.where(by_y, y, x), np.where(by_y, x, y)
+
+
+def shadow_tables(frames: Frames) -> tuple[HostArray, int]:
+    """The tables (6, view) of `scanmill.kernels.planar` for parallel rays, and the number of taps."""
+    d, step = frames.along, frames.column
+    by_y = np.abs(d[:, 1]) > np.abs(d[:, 0])
+    (e_drive, e_across), (d_drive, d_across) = (_by_axis(by_y, vector) for vector in (frames.origin, d))
+    step_drive, step_across = _by_axis(by_y, step)
+    slope = d_across / d_drive
+    pitch = step_across - step_drive * slope
+    if np.abs(pitch).min() < 1e-6:
+        raise InputError("the detector of a view lies along its rays")
+    first = e_across - e_drive * slope
+    dx, dy, _ = frames.spacing
+    path = np.sqrt(np.where(by_y, dy * dy + (dx * slope) ** 2, dx * dx + (dy * slope) ** 2))
+    along_drive, along_across = -slope / pitch, 1 / pitch
+    t1, t2 = np.where(by_y, along_across, along_drive), np.where(by_y, along_drive, along_across)
+    tables = np.stack([-first / pitch, t1, t2, 1 / np.abs(pitch), path, path * np.abs(pitch)])
+    return tables, int(np.ceil(2 / np.abs(pitch).min() - 1e-9))
+
+
+def row_steps(frames: Frames, drive: HostArray, tables: HostArray) -> tuple[float, float]:
+    """The smallest distance of two rows along z, in voxels, over the whole grid; and the steepest climb of a ray."""
+    _, ny, nx = frames.shape
+    reach = np.where(drive == 0, nx - 1, ny - 1) / 2
+    nearest = tables[5] - reach * np.abs(tables[6])
+    climbs = np.abs(np.stack([tables[4], tables[4] + (frames.n_rows - 1) * tables[6]]))
+    return float(nearest.min()), float(climbs.max())
