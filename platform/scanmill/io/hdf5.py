@@ -1,0 +1,84 @@
+"""HDF5, read with the doors shut: no external links, no virtual datasets, no raw data kept in other files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scanmill.arrays import HostArray
+from scanmill.errors import InputError
+from scanmill.io.array_info import MAX_BYTES, ArrayInfo, check_info, nothing_there, split_path, unreadable
+
+MAX_LINKS = 8
+"""How many soft links may be followed on the way to one dataset."""
+
+
+def describe(path: Path, inside: str) -> ArrayInfo:
+    """From the dataset's header."""
+    with open_dataset(path, inside) as dataset:
+        return ArrayInfo(tuple(dataset.shape), dataset.dtype)
+
+
+def read(path: Path, inside: str, max_bytes: int) -> HostArray:
+    """The whole dataset, axes as stored."""
+    with open_dataset(path, inside) as dataset:
+        check_info(ArrayInfo(tuple(dataset.shape), dataset.dtype), path, max_bytes)
+        return np.asarray(dataset[()])
+
+
+@contextmanager
+def open_dataset(path: Path, inside: str) -> Iterator[Any]:
+    """The h5py dataset, while the file is open; whatever HDF5 complains of is an InputError."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            yield _checked(find(file, path, inside), path)
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
+        raise unreadable(path, "HDF5") from error
+
+
+def find(file: Any, path: Path, inside: str) -> Any:
+    """The dataset that ``inside`` names; every link on the way is a hard one or a soft one within the file."""
+    import h5py
+
+    names, node, links = split_path(inside) or _only_name(file, path), file, 0
+    while names:
+        name = names.pop(0)
+        link = node.get(name, getlink=True) if isinstance(node, h5py.Group) else None
+        if link is None:
+            raise nothing_there(path, inside, node if isinstance(node, h5py.Group) else ())
+        if isinstance(link, h5py.HardLink):
+            node = node[name]
+            continue
+        links += 1
+        if not isinstance(link, h5py.SoftLink) or links > MAX_LINKS:
+            raise InputError("links out of an HDF5 file are refused", where=path.name, got=f"{inside} at {name}")
+        node = file if link.path.startswith("/") else node
+        names = [part for part in link.path.split("/") if part and part != "."] + names
+    return node
+
+
+def _only_name(file: Any, path: Path) -> list[str]:
+    if len(file) != 1:
+        raise nothing_there(path, "", file)
+    return list(file)
+
+
+def _checked(dataset: Any, path: Path) -> Any:
+    import h5py
+
+    if not isinstance(dataset, h5py.Dataset):
+        raise nothing_there(path, getattr(dataset, "name", "?"), dataset if isinstance(dataset, h5py.Group) else ())
+    if dataset.is_virtual or dataset.external:
+        raise InputError("an HDF5 dataset that keeps its numbers in other files is refused", where=path.name)
+    if dataset.shape is None:
+        raise InputError("the dataset is empty", where=path.name, got=dataset.name)
+    chunk = ArrayInfo(tuple(dataset.chunks or ()), dataset.dtype).n_bytes
+    if chunk > MAX_BYTES:
+        raise InputError("a chunk of the dataset is too large", where=path.name, got=chunk)
+    return dataset
