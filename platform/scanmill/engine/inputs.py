@@ -1,0 +1,82 @@
+"""A row's files, staged where this process can open them and proved to be those that the cohort was frozen with."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from threading import Lock
+
+from scanmill.engine.task import RUN_ROOT, FileRef, RowData
+from scanmill.errors import InputError
+from scanmill.steps.contract import InputFile, Row
+from scanmill.storage import Roots, Store
+
+
+class Inputs:
+    """Stages files through storage. A file is hashed again whenever its inode, size or time has changed."""
+
+    def __init__(self, store: Store, roots: Mapping[str, str], cache: Path) -> None:
+        self._store, self._roots, self._cache = store, Roots(dict(roots)), cache
+        self._stores: dict[str, Store] = {RUN_ROOT: store}
+        self._proved: dict[tuple[int, int, int, int], str] = {}
+        self._lock = Lock()
+
+    def row(self, data: RowData, staged: dict[str, str]) -> Row:
+        """The row as steps see it; ``staged`` learns which local path stands for which file."""
+        return Row(data.row_key, data.columns, self.files(data.files, staged))
+
+    def files(self, refs: Iterable[FileRef], staged: dict[str, str]) -> tuple[InputFile, ...]:
+        """All files, each checked; InputError for the first that is missing or has changed."""
+        return tuple(self._file(ref, staged) for ref in refs)
+
+    def _file(self, ref: FileRef, staged: dict[str, str]) -> InputFile:
+        shown = redacted(ref)
+        try:
+            path = self._store_of(ref.root).stage(ref.path, self._cache / ref.root.strip("@"))
+        except InputError as error:
+            raise InputError(error.what, where=shown, do="has the cohort moved or changed?") from error
+        staged[str(path)] = shown
+        self._prove(path, ref, shown)
+        return InputFile(ref.role, path, ref.path, ref.sha256, ref.reader)
+
+    def _store_of(self, root: str) -> Store:
+        with self._lock:
+            if root not in self._stores:
+                self._stores[root] = self._roots.store(root)
+            return self._stores[root]
+
+    def _prove(self, path: Path, ref: FileRef, shown: str) -> None:
+        stat = path.stat()
+        if ref.bytes >= 0 and stat.st_size != ref.bytes:
+            raise _changed(shown, f"{ref.bytes} bytes", f"{stat.st_size} bytes")
+        if ref.sha256 and self._sha256(path, stat) != ref.sha256:
+            raise _changed(shown, f"sha256 {ref.sha256[:12]}", "other content")
+
+    def _sha256(self, path: Path, stat: os.stat_result) -> str:
+        key = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        if key not in self._proved:
+            with path.open("rb") as file:
+                self._proved[key] = hashlib.file_digest(file, "sha256").hexdigest()
+        return self._proved[key]
+
+
+def redacted(ref: FileRef) -> str:
+    """How messages name a file: its role and its own name; folders may be called after people.
+
+    >>> redacted(FileRef("image", "data", "DOE/2019/ct_01.dcm"))
+    'image …/ct_01.dcm'
+    """
+    folder, _, name = ref.path.rpartition("/")
+    return f"{ref.role} {'…/' if folder else ''}{name}"
+
+
+def _changed(shown: str, expected: str, got: str) -> InputError:
+    return InputError(
+        "a file has changed since the cohort was frozen",
+        where=shown,
+        expected=expected,
+        got=got,
+        do="build the cohort again and start a new run",
+    )

@@ -1,0 +1,171 @@
+"""One worker, no driver: phases, outcomes, files, overlap."""
+
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scanmill.engine.execute import Site
+from scanmill.engine.messages import PhaseEnded, PhaseStarted, UnitEnded
+from scanmill.engine.task import FileRef, RowData, StageWork, StepCall, Task
+from scanmill.engine.unit import Unit
+from scanmill.engine.worker import Worker
+from scanmill.storage import open_store
+
+STEPS = (StepCall("t.read"), StepCall("t.scale", {"factor": 3.0}), StepCall("t.fault"), StepCall("t.save"))
+
+
+@pytest.fixture
+def mill(tmp_path, make_cohort):
+    """A function: run these rows through these steps, give (events, store)."""
+
+    def run(n=3, faults=None, steps=STEPS, kind="rows", groups=None, attempt=1, meanwhile=lambda: None, **more):
+        cohort = make_cohort(n, faults)
+        meanwhile()
+        store = open_store(tmp_path / "run")
+        events, done = [], threading.Event()
+        groups = groups or [[i] for i in range(n)]
+
+        def hear(event):
+            events.append(event)
+            if sum(isinstance(e, UnitEnded) for e in events) == len(groups):
+                done.set()
+
+        worker = Worker("w1", Site("here/cpu:0", "here", cache=tmp_path / "cache"), hear)
+        worker.set_stage(StageWork("run", "main", kind, steps, store.uri, dict(cohort.roots)))
+        worker.submit([_task(cohort, group, kind, attempt, **more) for group in groups])
+        assert done.wait(20)
+        worker.stop(None)
+        return events, store
+
+    return run
+
+
+def _task(cohort, numbers, kind, attempt, **more):
+    rows = []
+    for number in numbers:
+        key = f"r{number:04d}"
+        refs = [
+            FileRef(f["role"], f["root"], f["path"], f["sha256"], f["bytes"], f["reader"]) for f in cohort.files_of(key)
+        ]
+        rows.append(RowData(key, cohort.row(key), tuple(refs)))
+    keys = tuple(row.row_key for row in rows)
+    return Task(Unit("ab" + "-".join(keys), "main", kind, keys, seed=7), attempt, 2, "w1", tuple(rows), **more)
+
+
+def outcomes(events):
+    return {event.unit_id: event.outcome for event in events if isinstance(event, UnitEnded)}
+
+
+def test_a_row_goes_through_its_phases_and_its_file_is_in_place(mill):
+    events, store = mill(1)
+    words = [(type(e).__name__, e.phase) for e in events if isinstance(e, PhaseStarted | PhaseEnded)]
+    assert words == [
+        ("PhaseStarted", "read"),
+        ("PhaseEnded", "read"),
+        ("PhaseStarted", "compute"),
+        ("PhaseEnded", "compute"),
+        ("PhaseStarted", "write"),
+    ]
+    (outcome,) = outcomes(events).values()
+    assert outcome.done
+    assert outcome.metrics == {"mean": 0.0}
+    assert outcome.warnings == ("scaled",)
+    assert {"read", "compute", "write", "t.scale", "t.save", "commit"} <= set(outcome.seconds)
+    image, picture = outcome.artifacts
+    assert image.path == "artifacts/ab/abr0000/1-2-w1/image.npy"
+    assert store.sha256(image.path) == image.sha256
+    assert image.digest
+    assert (picture.output, picture.kind) == ("thumb", "png")
+    assert outcome.device == "here/cpu:0"
+    assert len(outcome.reuse_key) == 64
+
+
+@pytest.mark.parametrize(
+    ("fault", "error_class", "retryable"),
+    [
+        ("raise", "ValueError", True),
+        ("input", "InputError", False),
+        ("diverge", "ConvergenceError", False),
+        ("resource", "ResourceError", True),
+        ("full", "ResourceError", True),
+        ("memory", "ResourceError", True),
+        ("sysexit", "SystemExit", True),
+        ("oom", "ResourceError", True),
+        ("no_output", "IsADirectoryError", True),
+    ],
+)
+def test_an_exception_becomes_an_outcome_and_the_neighbours_are_untouched(mill, fault, error_class, retryable):
+    events, store = mill(3, {1: fault})
+    ended = outcomes(events)
+    assert [ended[f"abr{i:04d}"].done for i in range(3)] == [True, False, True]
+    bad = ended["abr0001"]
+    assert (bad.error_class, bad.retryable) == (error_class, retryable)
+    log = store.get_bytes("logs/ab/abr0001/1-2-w1.txt").decode()
+    assert "scanmill_teststeps.py" in log
+    for text in (bad.error, log):
+        assert "DOE" not in text
+        assert "doe" not in text
+        assert str(Path(__file__).parents[2]) not in text
+
+
+def test_out_of_device_memory_asks_for_smaller_tiles_then_for_the_device(mill):
+    events, _ = mill(1, {0: "oom"})
+    assert outcomes(events)["abr0000"].tile == 0.5
+    events, _ = mill(1, {0: "oom"}, tile=0.5)
+    assert outcomes(events)["abr0000"].done
+
+
+def test_a_file_that_changed_since_the_cohort_was_frozen_is_bad_input(mill, tmp_path):
+    target = tmp_path / "data" / "r0001.npy"
+    events, _ = mill(2, meanwhile=lambda: np.save(target, np.full((4, 4), 99.0)))
+    ended = outcomes(events)
+    assert ended["abr0000"].done
+    assert ended["abr0001"].error_class == "InputError"
+    assert "changed since the cohort was frozen" in ended["abr0001"].error
+    assert "r0001.npy" in ended["abr0001"].error
+
+
+def test_a_group_gives_tuples_to_ports_with_many(mill):
+    steps = (StepCall("t.read"), StepCall("t.sum"), StepCall("t.save"))
+    events, store = mill(4, steps=steps, kind="groups", groups=[[0, 1, 3]])
+    (outcome,) = outcomes(events).values()
+    assert outcome.metrics == {"n": 3.0}
+    assert np.load(Path(store.root) / outcome.artifacts[0].path).tolist() == np.full((4, 4), 4.0).tolist()
+
+
+def test_a_group_of_several_is_refused_by_a_port_for_one(mill):
+    steps = (StepCall("t.read"), StepCall("t.scale"), StepCall("t.save"))
+    events, _ = mill(2, steps=steps, kind="groups", groups=[[0, 1]])
+    (outcome,) = outcomes(events).values()
+    assert outcome.error_class == "InputError"
+
+
+def test_partials_are_files_and_the_last_one_finishes(mill):
+    steps = (StepCall("t.read"), StepCall("t.mean"), StepCall("t.save", {"name": "template"}))
+    events, _ = mill(4, steps=steps, kind="reduce", groups=[[0, 1], [2, 3]])
+    partials = [outcome.artifacts[0] for outcome in outcomes(events).values()]
+    assert [partial.output for partial in partials] == ["partial", "partial"]
+    refs = tuple(FileRef("partial", "@run", a.path, a.sha256, a.bytes) for a in partials)
+    events, store = mill(4, steps=steps, kind="reduce", groups=[[]], partials=refs, finish=True)
+    (outcome,) = outcomes(events).values()
+    assert outcome.metrics == {"n": 4.0}
+    assert np.load(Path(store.root) / outcome.artifacts[0].path).mean() == 1.5
+
+
+def test_reading_computing_and_writing_overlap(mill):
+    nap = 0.1
+    steps = tuple(StepCall(f"t.{word}", {"seconds": nap}) for word in ("sleep_read", "sleep", "sleep_write"))
+    started = time.monotonic()
+    mill(10, steps=steps)
+    assert 1.2 - 0.05 < time.monotonic() - started < 2.2  # one after another: 3.0
+
+
+def test_the_same_seed_gives_the_same_bytes(mill):
+    steps = (StepCall("t.read"), StepCall("t.scale", {"noise": 1.0}), StepCall("t.save"))
+    first, second = (outcomes(mill(1, steps=steps, attempt=k)[0])["abr0000"] for k in (1, 2))
+    assert first.artifacts[0].sha256 == second.artifacts[0].sha256
+    assert first.artifacts[0].path != second.artifacts[0].path
+    assert first.reuse_key == second.reuse_key
