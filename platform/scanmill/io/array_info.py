@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import struct
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from scanmill.errors import InputError
+from scanmill.errors import InputError, ScanmillError
+from scanmill.storage.faults import translated
 
 MAX_BYTES = 64 * 2**30
 """No array of a row is larger; a header that claims more is refused before anything is allocated."""
 
 NUMERIC_KINDS = "biufc"
+
+PARSER_FAULTS: tuple[type[Exception], ...] = (
+    ArithmeticError, AttributeError, BufferError, EOFError, LookupError, MemoryError, NameError, OSError,
+    RuntimeError, SyntaxError, TypeError, ValueError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What the libraries of foreign formats raise for broken bytes: nearly anything (found by breaking files at random)."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +66,13 @@ def nothing_there(path: Path, inside: str, names: Iterable[str]) -> InputError:
     return InputError(f"there is no {inside!r} in the file", where=path.name, do=f"the file has: {listed or 'nothing'}")
 
 
-def unreadable(path: Path, kind: str) -> InputError:
-    """The error for a file that its own library cannot read; the library's text may quote the content."""
-    return InputError(
-        f"not a readable {kind} file", where=path.name, do="it is truncated, corrupt or of another format"
-    )
+def unreadable(path: Path, kind: str, error: Exception | None = None) -> ScanmillError:
+    """The error for a file that its own library cannot read; the library's text may quote the content.
+
+    An ``error`` of the operating system itself (no permission, storage away) stays one."""
+    if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+        return translated(error, path.name)
+    return InputError(f"not a readable {kind} file", where=path.name, do="it is truncated, corrupt or something else")
 
 
 def split_path(inside: str) -> list[str]:

@@ -19,6 +19,14 @@ from scanmill.io.card_patterns import Field_, Pattern, fields_of
 from scanmill.io.card_roles import CardPart, Role, Text
 
 MAX_CARD_BYTES = 256 * 2**10
+MAX_DEPTH = 20
+RESERVED = frozenset(
+    ("row_key", "patient_key", "content_digest", "bytes", "n_files", "card", "contains_identity", "n_views", "n_rows",
+     "n_columns", "beam", "angle_start_deg", "angle_range_deg", "size_z", "size_y", "size_x", "spacing_x", "spacing_y",
+     "spacing_z")
+)  # fmt: skip
+"""Columns that the cohort or the headers give; a card may not set them."""
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_]\w{0,63}$")]
 
 
@@ -69,6 +77,13 @@ class Card(BaseModel):
         default_factory=dict, max_length=50, description="further columns; a text may use {field}s"
     )
     roles: dict[Name, Role] = Field(min_length=1, max_length=20)
+
+    @model_validator(mode="after")
+    def _columns_are_free(self) -> Card:
+        taken = RESERVED & {*self.columns, *fields_of(self.rows_from.files)} - {"beam"}
+        if taken:
+            raise ValueError(f"not a card's to set: {', '.join(sorted(taken))}")
+        return self
 
     def find_rows(self, root: Path | str) -> Iterator[CardRow]:
         """The rows under ``root`` by the names of their files only, sorted by key; nothing is opened."""
@@ -136,8 +151,7 @@ def parse_card(text: str, where: str = "card") -> Card:
     """The card in a YAML text; anchors and aliases are refused, they can make a small text a huge value."""
     _check_size(text, where)
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
-            raise SpecError("a card has no YAML aliases", where=where)
+        _check_structure(text, where)
         fields = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
@@ -145,6 +159,15 @@ def parse_card(text: str, where: str = "card") -> Card:
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise SpecError("not YAML", where=where) from error
     return _validated(fields, where)
+
+
+def _check_structure(text: str, where: str) -> None:
+    """Read the events one by one, so that nothing is built of a text that nests or repeats itself without end."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent) or depth > MAX_DEPTH:
+            raise SpecError("a card has no YAML aliases and does not nest deeply", where=where)
 
 
 def _validated(fields: Any, where: str) -> Card:

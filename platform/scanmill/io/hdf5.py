@@ -11,7 +11,15 @@ import numpy as np
 
 from scanmill.arrays import HostArray
 from scanmill.errors import InputError
-from scanmill.io.array_info import MAX_BYTES, ArrayInfo, check_info, nothing_there, split_path, unreadable
+from scanmill.io.array_info import (
+    MAX_BYTES,
+    PARSER_FAULTS,
+    ArrayInfo,
+    check_info,
+    nothing_there,
+    split_path,
+    unreadable,
+)
 
 MAX_LINKS = 8
 """How many soft links may be followed on the way to one dataset."""
@@ -38,8 +46,8 @@ def open_dataset(path: Path, inside: str) -> Iterator[Any]:
     try:
         with h5py.File(path, "r") as file:
             yield _checked(find(file, path, inside), path)
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
-        raise unreadable(path, "HDF5") from error
+    except PARSER_FAULTS as error:
+        raise unreadable(path, "HDF5", error) from error
 
 
 def find(file: Any, path: Path, inside: str) -> Any:

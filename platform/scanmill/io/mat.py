@@ -12,7 +12,15 @@ import numpy as np
 from scanmill.arrays import HostArray
 from scanmill.errors import InputError
 from scanmill.io import hdf5
-from scanmill.io.array_info import MAX_BYTES, NUMERIC_KINDS, ArrayInfo, nothing_there, split_path, unreadable
+from scanmill.io.array_info import (
+    MAX_BYTES,
+    NUMERIC_KINDS,
+    PARSER_FAULTS,
+    ArrayInfo,
+    nothing_there,
+    split_path,
+    unreadable,
+)
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 USER_BLOCK = 512
@@ -45,6 +53,7 @@ def is_version_73(path: Path) -> bool:
 
 def _read_version_5(path: Path, inside: str, max_bytes: int = MAX_BYTES) -> HostArray:
     import scipy.io
+    from scipy.io.matlab import MatReadError
 
     names = split_path(inside)
     try:
@@ -57,9 +66,8 @@ def _read_version_5(path: Path, inside: str, max_bytes: int = MAX_BYTES) -> Host
         return _numbers(_descend(node, names[1:], path, inside), path, inside)
     except InputError:
         raise
-    except (ValueError, TypeError, OSError, KeyError, IndexError, EOFError, OverflowError, NotImplementedError,
-            MemoryError, zlib.error, struct.error, UnicodeError) as error:  # fmt: skip
-        raise unreadable(path, "MATLAB") from error
+    except (*PARSER_FAULTS, MatReadError) as error:
+        raise unreadable(path, "MATLAB", error) from error
 
 
 def _bound_inflation(path: Path, max_bytes: int) -> None:

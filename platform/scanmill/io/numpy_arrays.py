@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from pathlib import Path
 from typing import IO
 
@@ -11,10 +10,7 @@ import numpy as np
 
 from scanmill.arrays import HostArray
 from scanmill.errors import InputError
-from scanmill.io.array_info import ArrayInfo, check_info, nothing_there, unreadable
-
-BROKEN = (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error, KeyError, NotImplementedError, RuntimeError)
-"""What NumPy and zipfile raise for files that are truncated, corrupt, encrypted or want a pickle."""
+from scanmill.io.array_info import PARSER_FAULTS, ArrayInfo, check_info, nothing_there, unreadable
 
 
 def describe(path: Path, inside: str) -> ArrayInfo:
@@ -29,8 +25,8 @@ def describe(path: Path, inside: str) -> ArrayInfo:
             return info
         with zipfile.ZipFile(path) as archive, archive.open(_member(archive, path, inside)) as stream:
             return _header(stream)
-    except BROKEN as error:
-        raise unreadable(path, "NumPy") from error
+    except PARSER_FAULTS as error:
+        raise unreadable(path, "NumPy", error) from error
 
 
 def read(path: Path, inside: str, max_bytes: int) -> HostArray:
@@ -42,8 +38,8 @@ def read(path: Path, inside: str, max_bytes: int) -> HostArray:
                 return np.lib.format.read_array(stream, allow_pickle=False)
         with zipfile.ZipFile(path) as archive, archive.open(_member(archive, path, inside)) as stream:
             return np.lib.format.read_array(stream, allow_pickle=False)
-    except BROKEN as error:
-        raise unreadable(path, "NumPy") from error
+    except PARSER_FAULTS as error:
+        raise unreadable(path, "NumPy", error) from error
 
 
 def _header(stream: IO[bytes]) -> ArrayInfo:

@@ -10,7 +10,7 @@ import numpy as np
 
 from scanmill.arrays import HostArray
 from scanmill.errors import InputError
-from scanmill.io.array_info import ArrayInfo, check_info, unreadable
+from scanmill.io.array_info import PARSER_FAULTS, ArrayInfo, check_info, unreadable
 
 T = TypeVar("T")
 
@@ -37,5 +37,7 @@ def _with_image(path: Path, use: Callable[[Any], T]) -> T:
             if image.mode not in DTYPES:
                 raise InputError("the picture has colours", where=path.name, expected="one channel", got=image.mode)
             return use(image)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise unreadable(path, "PNG") from error
+    except Image.DecompressionBombError as error:
+        raise unreadable(path, "PNG", error) from error
+    except PARSER_FAULTS as error:
+        raise unreadable(path, "PNG", error) from error

@@ -31,4 +31,4 @@ def read(path: Path, inside: str, max_bytes: int = MAX_TEXT_BYTES) -> HostArray:
             warnings.simplefilter("ignore", UserWarning)  # an empty file; the caller refuses empty arrays
             return np.loadtxt(lines, dtype=np.float64)
     except ValueError as error:
-        raise unreadable(path, "text") from error
+        raise unreadable(path, "text", error) from error

@@ -10,7 +10,7 @@ import numpy as np
 
 from scanmill.arrays import HostArray
 from scanmill.errors import InputError
-from scanmill.io.array_info import ArrayInfo, check_info, unreadable
+from scanmill.io.array_info import PARSER_FAULTS, ArrayInfo, check_info, unreadable
 
 T = TypeVar("T")
 
@@ -38,8 +38,10 @@ def _with_series(path: Path, use: Callable[[Any], T]) -> T:
             return use(series)
     except InputError:
         raise
-    except (tifffile.TiffFileError, ValueError, OSError, IndexError, KeyError, TypeError, RuntimeError) as error:
-        raise unreadable(path, "TIFF") from error
+    except tifffile.TiffFileError as error:
+        raise unreadable(path, "TIFF", error) from error
+    except PARSER_FAULTS as error:
+        raise unreadable(path, "TIFF", error) from error
 
 
 def _all_here(file: Any, path: Path) -> None:

@@ -1,0 +1,79 @@
+"""Our own values in ``.npz``: any of them, exactly, with its geometry; equal values give equal bytes."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scanmill.arrays import HostArray, to_host
+from scanmill.data import Labels, Projections, Volume
+from scanmill.errors import InputError
+from scanmill.geometry import ScanGeometry, VolumeGeometry
+from scanmill.io.array_info import PARSER_FAULTS, unreadable
+from scanmill.io.arrays import read_array
+from scanmill.storage.faults import storage_faults
+
+FORMAT = 1
+COMPRESSION_LEVEL = 4
+MAX_HEAD_BYTES = 256 * 2**20
+POSES = ("source", "detector", "column_step", "row_step")
+
+Value = Volume | Labels | Projections
+
+
+def write_npz(path: Path, value: Value) -> None:
+    """Write ``value``: its arrays under their names, the rest as JSON in ``head``."""
+    head, arrays = _parts(value)
+    text = json.dumps({"format": FORMAT, **head}, sort_keys=True).encode()
+    arrays = {"head": np.frombuffer(text, dtype=np.uint8), **arrays}
+    with storage_faults(path.name), zipfile.ZipFile(path, "w") as archive:
+        for name, array in arrays.items():
+            buffer = BytesIO()
+            np.lib.format.write_array(buffer, np.asarray(to_host(array), order="C"), allow_pickle=False)
+            entry = zipfile.ZipInfo(f"{name}.npy")
+            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o600 << 16
+            archive.writestr(entry, buffer.getbuffer(), compresslevel=COMPRESSION_LEVEL)
+
+
+def read_npz(path: Path) -> Value:
+    """The value in a file of :func:`write_npz`; InputError for any other file."""
+    try:
+        head = json.loads(bytes(read_array(path, "head", max_bytes=MAX_HEAD_BYTES)))
+        if head["format"] != FORMAT:
+            raise InputError("another format version", where=path.name, expected=FORMAT, got=head["format"])
+        return _value(head, path)
+    except PARSER_FAULTS as error:
+        raise unreadable(path, "Scanmill npz", error) from error
+
+
+def _parts(value: Value) -> tuple[dict[str, Any], dict[str, HostArray]]:
+    if isinstance(value, Volume):
+        return {"kind": "volume", "geometry": value.geometry.to_dict(), "unit": value.unit}, {"array": value.array}
+    if isinstance(value, Labels):
+        names = {str(label): name for label, name in value.names.items()}
+        return {"kind": "labels", "geometry": value.geometry.to_dict(), "names": names}, {"array": value.array}
+    fields = {name: getattr(value, name) for name in ("dark", "flat") if getattr(value, name) is not None}
+    poses = {name: getattr(value.geometry, name) for name in POSES}
+    head = {"kind": "projections", "beam": value.geometry.beam, "quantity": value.quantity, "photons": value.photons}
+    return head, {"array": value.array, **fields, **poses}
+
+
+def _value(head: Mapping[str, Any], path: Path) -> Value:
+    array = read_array(path, "array")
+    if head["kind"] == "volume":
+        return Volume(array, VolumeGeometry.from_dict(head["geometry"]), head["unit"])
+    if head["kind"] == "labels":
+        names = {int(label): name for label, name in head["names"].items()}
+        return Labels(array, VolumeGeometry.from_dict(head["geometry"]), names)
+    poses = {name: read_array(path, name) for name in POSES}
+    scan = ScanGeometry(head["beam"], **poses, n_rows=array.shape[1], n_columns=array.shape[2])
+    with zipfile.ZipFile(path) as archive:
+        there = set(archive.namelist())
+    fields = {name: read_array(path, name) for name in ("dark", "flat") if f"{name}.npy" in there}
+    return Projections(array, scan, head["quantity"], photons=head["photons"], **fields)
