@@ -77,6 +77,19 @@ def test_the_same_line_is_the_same_from_both_sides():
     np.testing.assert_allclose(there, back[:, ::-1], atol=1e-12)
 
 
+@pytest.mark.parametrize("beam", ["parallel", "fan", "cone"])
+def test_supersampling_is_the_mean_of_the_rays_of_a_finer_detector(beam):
+    far = {} if beam == "parallel" else DISTANCES
+    make, n = getattr(ScanGeometry, beam), 3
+    coarse = make([0.2, 1.9], 21, 12.0, n_rows=4, row_spacing=15.0, axis_column=9.3, axis_row=1.2, **far)
+    axis = {"axis_column": 9.3 * n + (n - 1) / 2, "axis_row": 1.2 * n + (n - 1) / 2}
+    fine = make([0.2, 1.9], 21 * n, 12.0 / n, n_rows=4 * n, row_spacing=15.0 / n, **axis, **far)
+    mean = head().line_integrals(fine).reshape(2, 4, n, 21, n).mean(axis=(2, 4))
+    np.testing.assert_allclose(head().line_integrals(coarse, supersampling=n), mean, atol=1e-12)
+    with pytest.raises(InputError, match="supersampling"):
+        head().line_integrals(coarse, supersampling=0)
+
+
 def test_a_cylinder_is_the_limit_of_a_long_ellipsoid():
     scan = scans()["cone"]
     endless = Phantom((Ellipsoid((5.0, 4.0, 0.0), (30.0, 20.0, math.inf), 0.02, about_z(30.0)),))

@@ -50,14 +50,22 @@ PERFECT = Detector(poisson=False)
 
 
 def acquire(
-    phantom: Phantom, scan: ScanGeometry, detector: Detector = PERFECT, *, seed: int, axis_shift_columns: float = 0.0
+    phantom: Phantom,
+    scan: ScanGeometry,
+    detector: Detector = PERFECT,
+    *,
+    seed: int,
+    axis_shift_columns: float = 0.0,
+    supersampling: int = 1,
 ) -> Projections:
     """Scan ``phantom``: float32 counts with their dark and flat fields; same seed, same bytes.
 
     With ``axis_shift_columns`` the detector really stands so that the axis of rotation falls that many columns
     further than ``scan`` says; the result carries the mistaken ``scan``, as a file from such a scanner does.
+    ``supersampling`` as for :meth:`Phantom.line_integrals`.
     """
-    return detect(replace(phantom.projections(_shifted(scan, axis_shift_columns)), geometry=scan), detector, seed=seed)
+    seen = phantom.projections(_shifted(scan, axis_shift_columns), supersampling=supersampling)
+    return detect(replace(seen, geometry=scan), detector, seed=seed)
 
 
 def detect(projections: Projections, detector: Detector, *, seed: int) -> Projections:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -31,20 +31,31 @@ class Phantom:
 
     ellipsoids: tuple[Ellipsoid, ...]
 
-    def line_integrals(self, scan: ScanGeometry, *, dtype: npt.DTypeLike = np.float64) -> HostArray:
-        """The exact integral of attenuation along every ray, (view, row, column), no unit; computed in float64."""
-        sums = np.zeros(scan.shape, dtype=dtype)
-        for view in range(scan.n_views):
-            origin, direction = scan.rays(view)
-            total = np.zeros(scan.shape[1:])
-            for ellipsoid in self.ellipsoids:
-                total += ellipsoid.value * ellipsoid.chords(origin, direction)
-            sums[view] = total
-        return sums
+    def line_integrals(
+        self, scan: ScanGeometry, *, supersampling: int = 1, dtype: npt.DTypeLike = np.float64
+    ) -> HostArray:
+        """The exact integral of attenuation along every ray, (view, row, column), no unit; computed in float64.
 
-    def projections(self, scan: ScanGeometry, *, dtype: npt.DTypeLike = np.float32) -> Projections:
+        With ``supersampling`` each pixel has the mean over that many rays along its columns (and rows, where the
+        detector has several), as a pixel with a width sees the object; without it, the ray through its centre.
+        """
+        _check_supersampling(supersampling)
+        sums = np.zeros(scan.shape)
+        steps = (np.arange(supersampling) + 0.5) / supersampling - 0.5
+        offsets = [(row, column) for row in (steps if scan.n_rows > 1 else (0.0,)) for column in steps]
+        for row, column in offsets:
+            moved = _between_pixels(scan, row, column)
+            for view in range(scan.n_views):
+                origin, direction = moved.rays(view)
+                for ellipsoid in self.ellipsoids:
+                    sums[view] += ellipsoid.value * ellipsoid.chords(origin, direction)
+        return (sums / len(offsets)).astype(dtype, copy=False)
+
+    def projections(
+        self, scan: ScanGeometry, *, supersampling: int = 1, dtype: npt.DTypeLike = np.float32
+    ) -> Projections:
         """The exact line integrals with their scan."""
-        return Projections(self.line_integrals(scan, dtype=dtype), scan, "line_integral")
+        return Projections(self.line_integrals(scan, supersampling=supersampling, dtype=dtype), scan, "line_integral")
 
     def values(self, points: HostArray) -> HostArray:
         """The attenuation in 1/mm at (..., 3) points in mm."""
@@ -56,10 +67,7 @@ class Phantom:
 
     def voxels(self, grid: VolumeGeometry, *, supersampling: int = 3, dtype: npt.DTypeLike = np.float32) -> Volume:
         """The attenuation on a grid: in each voxel the mean of ``supersampling``³ points (1: its centre alone)."""
-        if supersampling < 1:
-            raise InputError(
-                "supersampling counts the points along a voxel's edge", expected="1 or more", got=supersampling
-            )
+        _check_supersampling(supersampling)
         total = np.zeros(grid.shape)
         for ellipsoid in self.ellipsoids:
             add_ellipsoid(total, ellipsoid, grid, supersampling)
@@ -75,3 +83,19 @@ class Phantom:
 
     def __add__(self, other: Phantom) -> Phantom:
         return Phantom(self.ellipsoids + other.ellipsoids)
+
+
+def _between_pixels(scan: ScanGeometry, row: float, column: float) -> ScanGeometry:
+    """The scan whose pixels' centres lie a part of a row and of a column further."""
+    along_row, along_column = row * scan.row_step, column * scan.column_step
+    source = {
+        "parallel": scan.source + along_row + along_column,
+        "fan": scan.source + along_row,
+        "cone": scan.source,
+    }[scan.beam]
+    return replace(scan, source=source, detector=scan.detector + along_row + along_column)
+
+
+def _check_supersampling(supersampling: int) -> None:
+    if supersampling < 1:
+        raise InputError("supersampling counts the points along an edge", expected="1 or more", got=supersampling)
