@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 
 from scanmill.arrays import HostArray
 
-STATES = ("done", "failed", "quarantined", "cancelled")
-LOWER_IS_WORSE = ("mcc", "dice", "ssim", "psnr")
-"""The metrics by which rows are ranked, the most telling first; whatever ends in one of these words counts."""
+STATES = ("done", "failed", "quarantined", "cancelled", "waiting")
+RANKING = ("mcc", "dice", "ssim", "psnr")
+"""Metrics of which low is bad, the most telling first; a name that ends in one of these words ranks the rows."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def count_states(table: pa.Table) -> dict[str, int]:
     """How many rows ended in which state; they add up to the manifest.
 
     >>> count_states(pa.table({"status": ["done", "failed", "done"]}))
-    {'done': 2, 'failed': 1, 'quarantined': 0, 'cancelled': 0}
+    {'done': 2, 'failed': 1, 'quarantined': 0, 'cancelled': 0, 'waiting': 0}
     """
     found = dict.fromkeys(STATES, 0)
     found.update({pair["values"]: pair["counts"] for pair in pc.value_counts(table["status"]).to_pylist()})
@@ -70,7 +70,7 @@ def spreads(table: pa.Table, prefix: str) -> list[Spread]:
 def failures(table: pa.Table, examples: int = 5) -> list[Failure]:
     """The rows that are not done, by state and reason, the most frequent first."""
     groups: dict[tuple[str, str, str], list[str]] = {}
-    bad = table.filter(pc.not_equal(table["status"], "done"))
+    bad = table.filter(pc.invert(pc.is_in(table["status"], pa.array(["done", "waiting"]))))
     columns = (bad[name].to_pylist() for name in ("status", "error_class", "error", "row_key"))
     for state, error_class, error, row_key in zip(*columns, strict=True):
         groups.setdefault((state, error_class or "", _reason(error or "")), []).append(row_key)
@@ -80,13 +80,13 @@ def failures(table: pa.Table, examples: int = 5) -> list[Failure]:
 
 
 def ranking_metric(names: Iterable[str]) -> str | None:
-    """The metric column that ranks rows: the first of `LOWER_IS_WORSE` that is there.
+    """The metric column that ranks rows: the first of `RANKING` that is there.
 
     >>> ranking_metric(["metric.noise", "metric.fbp.mcc", "metric.psnr"])
     'metric.fbp.mcc'
     """
     present = sorted(names)
-    return next((n for word in LOWER_IS_WORSE for n in present if n.rpartition(".")[2] == word), None)
+    return next((n for word in RANKING for n in present if n.rpartition(".")[2] == word), None)
 
 
 def worst_first(table: pa.Table) -> pa.Table:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+import pyarrow.parquet as pq
+from jinja2 import Environment, FileSystemLoader, Undefined
 
-from scanmill.cohort.results import read_results
 from scanmill.report import facts
 from scanmill.report.figures import data_uri, histogram
 
@@ -28,7 +28,7 @@ def write_report(folder: Path, read_bytes: ReadBytes) -> Path:
     """
     run = json.loads((folder / "run.json").read_text("utf-8"))
     manifests = sorted(folder.glob("stages/*/results.parquet"), key=lambda path: path.stat().st_mtime)
-    stages = [_stage(path.parent.name, read_results(path), read_bytes) for path in manifests]
+    stages = [_stage(path.parent.name, pq.read_table(path), read_bytes) for path in manifests]
     page = _template().render(run=run, stages=stages, job=(folder / "job.yaml").read_text("utf-8"))
     target = folder / "report.html"
     target.write_text(page, "utf-8")
@@ -37,7 +37,7 @@ def write_report(folder: Path, read_bytes: ReadBytes) -> Path:
 
 def _template() -> Any:
     loader = FileSystemLoader(Path(__file__).parent)
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment = Environment(loader=loader, autoescape=True, undefined=Undefined, trim_blocks=True)
     environment.filters["number"] = _number
     return environment.get_template("page.html.j2")
 
@@ -54,7 +54,7 @@ def _stage(name: str, table: pa.Table, read_bytes: ReadBytes) -> dict[str, Any]:
         "ranked_by": (facts.ranking_metric(table.column_names) or "").removeprefix("metric."),
         "cards": _cards(table, read_bytes),
         "failures": facts.failures(table),
-        "devices": sorted({d for d in table["device"].to_pylist() if d}),
+        "devices": sorted(filter(None, table["device"].unique().to_pylist())),
         "warnings": _warnings(table),
     }
 
@@ -66,9 +66,7 @@ def _cards(table: pa.Table, read_bytes: ReadBytes) -> list[dict[str, Any]]:
     return [
         {
             "row_key": row["row_key"],
-            "metrics": {
-                k.removeprefix("metric."): v for k, v in row.items() if k.startswith("metric.") and v is not None
-            },
+            "metrics": {name.removeprefix("metric."): row[name] for name in metrics if row[name] is not None},
             "pictures": _pictures(row, read_bytes),
         }
         for row in rows

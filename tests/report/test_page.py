@@ -1,0 +1,91 @@
+"""The report: everything about a run on one page that needs no other file and runs no script."""
+
+import io
+import json
+import re
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+
+from scanmill.cohort.results import write_results
+from scanmill.report import write_report
+
+
+def png(value):
+    out = io.BytesIO()
+    Image.fromarray(np.full((8, 8), value, np.uint8)).save(out, "PNG")
+    return out.getvalue()
+
+
+def cohort_table(n):
+    return pa.table(
+        {
+            "row_key": [f"row-{i}" for i in range(n)],
+            "patient_key": pa.nulls(n, pa.string()),
+            "content_digest": ["0"] * n,
+            "bytes": pa.array([1] * n, pa.int64()),
+            "n_files": pa.array([1] * n, pa.int32()),
+            "card": [""] * n,
+            "contains_identity": [False] * n,
+        }
+    )
+
+
+def done(i, psnr):
+    picture = {"uri": f"artifacts/{i}.png", "sha256": "", "digest": "", "bytes": 99, "kind": "png"}
+    seconds = {"seconds.read": 0.1, "seconds.ct.reconstruct": 1.0 + i}
+    return {
+        "row_key": f"row-{i}",
+        "status": "done",
+        "attempts": 1,
+        "metric.psnr": psnr,
+        "output.image": picture,
+        **seconds,
+    }
+
+
+@pytest.fixture
+def page(tmp_path):
+    (tmp_path / "run.json").write_text(json.dumps({"run_id": "r1", "name": "<demo>", "format": 1}))
+    (tmp_path / "job.yaml").write_text("name: demo\n")
+    (tmp_path / "stages" / "main").mkdir(parents=True)
+    records = [done(i, psnr) for i, psnr in enumerate((31.0, 22.5, 28.0))]
+    records += [
+        {"row_key": f"row-{i}", "status": "failed", "attempts": 1, "error_class": "InputError", "error": "<script>x"}
+        for i in (3, 4)
+    ]
+    write_results(tmp_path / "stages" / "main" / "results.parquet", cohort_table(6), records)
+    return write_report(tmp_path, lambda uri: png(200)).read_text("utf-8")
+
+
+def tile(page, state):
+    return int(re.search(rf"<b>(\d+)</b>{state}", page)[1])
+
+
+def test_the_counts_add_up_to_the_manifest(page):
+    counts = {state: tile(page, state) for state in ("done", "failed", "quarantined", "cancelled", "waiting")}
+    assert counts == {"done": 3, "failed": 2, "quarantined": 0, "cancelled": 0, "waiting": 1}
+    assert sum(counts.values()) == tile(page, "rows")
+
+
+def test_the_worst_row_stands_first(page):
+    shown = re.findall(r"<p><b>(row-\d)</b>", page)
+    assert shown == ["row-1", "row-2", "row-0"]
+
+
+def test_rows_that_failed_alike_are_one_line_and_nothing_is_executed(page):
+    assert "&lt;script&gt;x" in page
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;x") == 1
+    assert "&lt;demo&gt;" in page
+
+
+def test_the_page_needs_no_other_file(page):
+    assert page.count("data:image/png;base64,") >= 3
+    assert not re.findall(r'(?:src|href)="(?!data:)', page)
+
+
+def test_numbers_are_summed_up(page):
+    assert re.search(r"<td>ct.reconstruct</td><td class=\"n\">3</td><td class=\"n\">2</td>", page)
