@@ -123,7 +123,7 @@ def relative(part: float, whole: float) -> float:
     >>> relative(1.0, 4.0), relative(0.0, 0.0)
     (0.25, 0.0)
     """
-    return part / whole if whole > 0 else (0.0 if part == 0 else float("inf"))
+    return part / whole if whole != 0 else (0.0 if part == 0 else float("inf"))
 
 
 def reciprocal(x: Array) -> Array:

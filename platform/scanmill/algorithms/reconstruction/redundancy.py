@@ -80,9 +80,7 @@ def arcs_of(angles: HostArray, *, max_gap_rad: float | None = None) -> Arcs:
     return Arcs(np.mod(start, FULL_TURN), np.mod(end - start, FULL_TURN), step[place])
 
 
-def ray_weights(
-    circle: Circle, *, redundancy: Redundancy = "auto", max_gap_rad: float | None = None
-) -> HostArray:
+def ray_weights(circle: Circle, *, redundancy: Redundancy = "auto", max_gap_rad: float | None = None) -> HostArray:
     """The weight in rad of every ray, (n_views, n_columns) float64: its share of the line times its angular step.
 
     A line is met twice in a turn: parallel rays (θ, t) and (θ + π, -t), fan rays (β, γ) and (β + π - 2γ, -γ) with γ
