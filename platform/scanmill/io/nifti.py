@@ -39,13 +39,19 @@ def read_nifti(path: Path, *, max_bytes: int = MAX_BYTES) -> Volume:
     of length one is dropped. Raises InputError for a truncated or corrupt file, more than one frame, complex or
     colour voxels, a sheared affine, or a header that claims more than ``max_bytes``.
     """
-    with _opened(path) as image:
+    with np.errstate(all="ignore"), _opened(path) as image:
         geometry = _geometry(image, path)
         check_voxels(geometry.shape, where=path.name, max_bytes=max_bytes)
         _refuse_unless(np.dtype(image.get_data_dtype()).kind in "iuf", path, "voxels must be real numbers", image)
         stored = _stored(image, geometry.shape)
         array = _scaled(stored, float(image.dataobj.slope), float(image.dataobj.inter))
         return Volume(array, geometry, _unit(image.header))
+
+
+def nifti_geometry(path: Path) -> VolumeGeometry:
+    """The grid of an image from its header alone; errors as in :func:`read_nifti`, but for those of its voxels."""
+    with np.errstate(all="ignore"), _opened(path) as image:
+        return _geometry(image, path)
 
 
 def read_labels(path: Path, *, names: Mapping[int, str] | None = None, max_bytes: int = MAX_BYTES) -> Labels:
@@ -146,9 +152,8 @@ def _stored(image: Any, shape: tuple[int, int, int]) -> HostArray:
 def _scaled(stored: HostArray, slope: float, inter: float) -> HostArray:
     """``slope * stored + inter`` in float64, plane by plane, as float32."""
     array = np.empty(stored.shape, dtype=np.float32)
-    with np.errstate(over="ignore", invalid="ignore"):
-        for plane, values in zip(array, stored, strict=True):
-            plane[...] = values if (slope, inter) == (1.0, 0.0) else values * np.float64(slope) + inter
+    for plane, values in zip(array, stored, strict=True):
+        plane[...] = values if (slope, inter) == (1.0, 0.0) else values * np.float64(slope) + inter
     return array
 
 
