@@ -50,7 +50,7 @@ def _half_turn(angles: HostArray) -> HostArray:
     if len(angles) < 4:
         raise InputError("too few views to find an axis in", expected="4 or more", got=len(angles))
     step = float(np.median(np.diff(turned)))
-    inside = turned < np.pi - step / 2
+    inside = turned < np.pi - 0.4 * step
     steps = np.diff(turned[inside])
     missing = np.pi - turned[inside][-1]
     if not (np.abs(steps - step) <= UNEVEN * step).all() or not missing <= 1.5 * step:
