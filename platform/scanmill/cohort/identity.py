@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import os
 import secrets
 from pathlib import Path
 
 from scanmill.errors import SpecError
+from scanmill.io.identity import MIN_SECRET_BYTES, pseudonym
 
 SECRET_VARIABLE = "SCANMILL_SITE_SECRET"  # noqa: S105 - the variable's name, not a secret
-SHORTEST_SECRET = 16
 
 
 def secret_file() -> Path:
@@ -40,8 +38,8 @@ def site_secret() -> bytes:
 
 
 def _long_enough(secret: bytes, where: str) -> bytes:
-    if len(secret) < SHORTEST_SECRET:
-        raise SpecError("the site secret is too short", where=where, expected=f"{SHORTEST_SECRET} bytes or more")
+    if len(secret) < MIN_SECRET_BYTES:
+        raise SpecError("the site secret is too short", where=where, expected=f"{MIN_SECRET_BYTES} bytes or more")
     return secret
 
 
@@ -63,18 +61,9 @@ def _make_secret(path: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
-def keyed_hash(secret: bytes, purpose: str, value: str) -> str:
-    """HMAC-SHA256 of a value for one purpose, as hexadecimal digits.
-
-    >>> keyed_hash(b"0123456789abcdef", "patient", "A") == keyed_hash(b"0123456789abcdef", "series", "A")
-    False
-    """
-    return hmac.new(secret, f"{purpose}\0{value}".encode(), hashlib.sha256).hexdigest()
-
-
 def patient_key(secret: bytes, patient_id: str) -> str:
     """HMAC-SHA256(site secret, PatientID): the same patient everywhere at this site, and nobody elsewhere.
 
     Spaces around the identifier do not count, as in DICOM.
     """
-    return hmac.new(secret, patient_id.strip().encode(), hashlib.sha256).hexdigest()
+    return pseudonym(secret, patient_id.strip())

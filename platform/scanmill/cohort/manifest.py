@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,9 @@ import pyarrow.compute as pc
 
 from scanmill.cohort import parquet, schema
 from scanmill.cohort.digest import table_digest
-from scanmill.errors import InputError, SpecError
+from scanmill.errors import SpecError
+from scanmill.storage.confined import confined
+from scanmill.storage.roots import VARIABLE
 
 FILES_ORDER = ("row_key", "role", "path", "root")
 
@@ -113,9 +114,7 @@ class Cohort:
 
     def uri(self, file: Mapping[str, Any]) -> str:
         """Where a file of ``files_of`` lies; a path that leaves its root is refused."""
-        path = PurePosixPath(file["path"])
-        if path.is_absolute() or ".." in path.parts or "\\" in file["path"]:
-            raise InputError("a file of the cohort lies outside its root", where=file.get("row_key"))
+        path = confined(file["path"])
         if file["root"] not in self.roots:
             raise SpecError(
                 f"the cohort names a root {file['root']!r} that is not known",
@@ -151,7 +150,7 @@ def side_path(path: str | Path, name: str, ending: str = ".parquet") -> Path:
 
 def root_variable(name: str) -> str:
     """The environment variable that says where a root lies on this machine."""
-    return "SCANMILL_ROOT_" + re.sub(r"\W", "_", name).upper()
+    return VARIABLE + name.upper().replace("-", "_")
 
 
 def _roots(path: Path, given: Mapping[str, str]) -> dict[str, str]:

@@ -12,7 +12,8 @@ from typing import IO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scanmill.errors import ResourceError, SpecError
+from scanmill.errors import SpecError
+from scanmill.storage.faults import storage_faults
 
 ROW_GROUP = 50_000
 WRITING = {"compression": "zstd", "compression_level": 3, "version": "2.6", "write_statistics": True}
@@ -47,22 +48,21 @@ def atomic(path: Path, *, mode: int = 0o644) -> Iterator[IO[bytes]]:
     """A stream whose content appears under ``path`` when the block ends well, flushed to the disk."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise ResourceError("cannot write", where=path.name, got=error.strerror) from error
+        with storage_faults(path.name):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            draft.replace(path)
+            _sync_folder(path.parent)
     finally:
         _remove(draft)
 
 
 def _remove(draft: Path) -> None:
-    if draft.exists():
-        draft.unlink()
+    if draft.parent.is_dir():
+        draft.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

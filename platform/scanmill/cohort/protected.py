@@ -10,26 +10,12 @@ import pyarrow as pa
 from scanmill.cohort import parquet, schema
 from scanmill.cohort.manifest import side_path
 from scanmill.errors import SpecError
-
-IDENTITY = (
-    "PatientID",
-    "PatientName",
-    "PatientBirthDate",
-    "IssuerOfPatientID",
-    "AccessionNumber",
-    "StudyDate",
-    "StudyInstanceUID",
-    "SeriesInstanceUID",
-    "FrameOfReferenceUID",
-    "InstitutionName",
-    "StudyDescription",
-    "SeriesDescription",
-)
-"""The identifying attributes that are kept, where the files have them."""
+from scanmill.io.identity import PROTECTED as IDENTITY
 
 PROTECTED = pa.schema(
     {"row_key": pa.string(), **dict.fromkeys(IDENTITY, pa.string()), "root": pa.string(), "full_path": pa.string()}
 )
+"""The identifying DICOM attributes of a row's files (of the first of them), and where they lie."""
 
 
 def write_protected(cohort_path: str | Path, table: pa.Table) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from typing import Any
 
 import pyarrow as pa
 
@@ -25,35 +26,24 @@ REQUIRED: dict[str, pa.DataType] = {
     "contains_identity": pa.bool_(),
 }
 
+_WORDS = """
+    Modality BodyPartExamined Laterality Manufacturer ManufacturerModelName SoftwareVersions SOPClassUID
+    TransferSyntaxUID ImageType PatientPosition PatientSex PatientAge PhotometricInterpretation LossyImageCompression
+    PatientIdentityRemoved BurnedInAnnotation ConvolutionKernel FilterType ScanOptions ContrastBolusAgent ImagedNucleus
+    ScanningSequence SequenceVariant SequenceName MRAcquisitionType StudyDescription SeriesDescription ProtocolName
+"""
+_NUMBERS = """
+    SliceThickness SpacingBetweenSlices KVP XRayTubeCurrent ExposureTime Exposure CTDIvol ReconstructionDiameter
+    DataCollectionDiameter GantryDetectorTilt SpiralPitchFactor MagneticFieldStrength RepetitionTime EchoTime
+    InversionTime FlipAngle EchoTrainLength NumberOfAverages PixelBandwidth ImagingFrequency
+"""
+_WHOLE = "SeriesNumber Rows Columns BitsStored"
 DICOM: dict[str, pa.DataType] = {
-    "Modality": pa.string(),
-    "BodyPartExamined": pa.string(),
-    "Manufacturer": pa.string(),
-    "ManufacturerModelName": pa.string(),
-    "SOPClassUID": pa.string(),
-    "TransferSyntaxUID": pa.string(),
-    "ImageType": pa.string(),
-    "PatientPosition": pa.string(),
-    "SliceThickness": pa.float64(),
-    "SpacingBetweenSlices": pa.float64(),
-    "ConvolutionKernel": pa.string(),
-    "KVP": pa.float64(),
-    "XRayTubeCurrent": pa.float64(),
-    "ExposureTime": pa.float64(),
-    "Exposure": pa.float64(),
-    "ReconstructionDiameter": pa.float64(),
-    "GantryDetectorTilt": pa.float64(),
-    "SpiralPitchFactor": pa.float64(),
-    "MagneticFieldStrength": pa.float64(),
-    "ScanningSequence": pa.string(),
-    "SequenceVariant": pa.string(),
-    "MRAcquisitionType": pa.string(),
-    "RepetitionTime": pa.float64(),
-    "EchoTime": pa.float64(),
-    "InversionTime": pa.float64(),
-    "FlipAngle": pa.float64(),
+    **dict.fromkeys(_WORDS.split(), pa.string()),
+    **dict.fromkeys(_NUMBERS.split(), pa.float64()),
+    **dict.fromkeys(_WHOLE.split(), pa.int64()),
 }
-"""Public DICOM attributes, named as IDC names them; nothing that points at a person, a day or a place."""
+"""Public DICOM attributes, named as the Imaging Data Commons names them; which files may show which, io/ decides."""
 
 GEOMETRY: dict[str, pa.DataType] = {
     "size_z": pa.int64(),
@@ -132,7 +122,7 @@ def check_columns(table: pa.Table, wanted: Mapping[str, pa.DataType] | pa.Schema
     for column in wanted if isinstance(wanted, Mapping) else wanted.names:
         if column not in table.column_names:
             near = difflib.get_close_matches(column, table.column_names, n=1)
-            do = f"is it {near[0]!r}?" if near else "build the cohort anew"
+            do = f"is it {near[0]!r}?" if near else None
             raise SpecError(f"column {column!r} is missing", where=name, do=do)
 
 
@@ -142,3 +132,20 @@ def typed_column(name: str, values: list[object]) -> pa.Array:
         return pa.array(values, type=KNOWN.get(name), from_pandas=False)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise SpecError(f"the values of column {name!r} have no type in common", expected=KNOWN.get(name)) from error
+
+
+def coerced(value: Any, kind: pa.DataType) -> Any:
+    """A header's value as its column has it, or None where it is something else.
+
+    >>> coerced((0.6, 0.6), pa.string()), coerced("120", pa.float64()), coerced("n/a", pa.float64())
+    ('0.6\\\\0.6', 120.0, None)
+    """
+    if value is None or kind == pa.string():
+        return "\\".join(map(str, value)) if isinstance(value, tuple) else value if value is None else str(value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    if kind == pa.float64():
+        return number
+    return int(number) if number.is_integer() and abs(number) < 2**63 else None
