@@ -208,7 +208,7 @@ roles:
     beam: parallel
     length_unit: mm
     column_spacing: 1.0
-    angles: {start: 0, step: 30, unit: deg}
+    angles: {values: {start: 0, step: 30}, unit: deg}
 """
     )
     summary, cohort = build(root, tmp_path, card=card)

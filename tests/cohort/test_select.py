@@ -175,7 +175,7 @@ def test_a_long_query_is_stopped():
 
 
 @given(st.text(alphabet="abn01KVP()[]'\"; ->=<+*/,.:$\n\t", max_size=60))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_any_text_is_either_a_condition_or_refused(text):
     try:
         check_expression(text, TABLE.column_names)
@@ -191,7 +191,7 @@ _WORDS = """
 
 
 @given(st.lists(st.sampled_from(_WORDS.split()), max_size=12))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_what_passes_means_the_same_as_itself_in_brackets(words):
     text = " ".join(words)
     try:
