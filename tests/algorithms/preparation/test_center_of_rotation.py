@@ -71,6 +71,14 @@ def test_a_scanner_that_says_the_wrong_axis_is_corrected():
     assert np.abs(exact + np.log(raw.array / raw.flat)).mean() < 0.01
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("turn", TURNS)
+def test_the_order_of_the_views_does_not_matter(method, turn):
+    projections = seen(shepp_logan_2d(), turn, 60.3)
+    mixed = projections.views(np.random.default_rng(0).permutation(projections.geometry.n_views))
+    assert abs(center_of_rotation(mixed, method=method).column - 60.3) < 0.1
+
+
 def test_a_truncated_detector_with_many_rows():
     scan = ScanGeometry.parallel(TURNS["half, closed"], 90, 2.0, n_rows=5, row_spacing=4.0, axis_column=47.25)
     assert abs(center_of_rotation(chest().projections(scan)).column - 47.25) < 0.1

@@ -97,3 +97,9 @@ def test_other_quantities_and_fields_are_refused():
         merge_views([counts, Projections(ones, scan, "counts", dark=0 * field, flat=2 * field)])
     with pytest.raises(InputError, match="nothing"):
         merge_views([])
+
+
+def test_whole_counts_are_averaged_as_fractions():
+    scan = fan([0.0, 1.0], n_columns=1)
+    parts = [Projections(np.full(scan.shape, value, np.uint16), scan, "counts") for value in (3, 4)]
+    np.testing.assert_array_equal(merge_views(parts).projections.array, 3.5)

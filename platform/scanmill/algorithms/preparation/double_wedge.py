@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from scanmill.algorithms.preparation.angular_order import angular_order
 from scanmill.algorithms.preparation.finite import require_finite
 from scanmill.arrays import Array, HostArray, fft_of, xp_of
 from scanmill.errors import InputError
@@ -45,10 +46,10 @@ def axis_from_double_wedge(sinogram: Array, angles: HostArray, *, object_share: 
 
 def _half_turn(angles: HostArray) -> HostArray:
     """The indices of the views, in order, that cover one half turn."""
-    order = np.argsort(np.unwrap(angles), kind="stable")
-    turned = np.unwrap(angles)[order] - np.unwrap(angles)[order[0]]
     if len(angles) < 4:
         raise InputError("too few views to find an axis in", expected="4 or more", got=len(angles))
+    order, gaps = angular_order(angles)
+    turned = np.cumsum(gaps) - gaps[0]
     step = float(np.median(np.diff(turned)))
     inside = turned < np.pi - 0.4 * step
     steps = np.diff(turned[inside])

@@ -31,10 +31,10 @@ def transmission(counts: Array, dark: Array, flat: Array) -> Array:
             raise InputError(f"{name} does not fit the counts", expected=tuple(counts.shape[1:]), got=field.shape)
         require_finite(field, name)
     require_finite(counts, "the counts")
-    dtype = counts.dtype if counts.dtype.kind == "f" else xp.float32
+    dtype = counts.dtype if counts.dtype.kind == "f" else xp.dtype(xp.float32)
+    dark, flat = xp.asarray(dark, dtype), xp.asarray(flat, dtype)
     dead = dead_pixels(dark, flat)
-    open_beam = xp.where(dead, 1, xp.asarray(flat, dtype) - xp.asarray(dark, dtype))
-    ratio = (xp.asarray(counts, dtype) - xp.asarray(dark, dtype)) / open_beam
+    ratio = (xp.asarray(counts, dtype) - dark) / xp.where(dead, dtype.type(1), flat - dark)
     return _filled(ratio, to_host(dead)) if bool(dead.any()) else ratio
 
 

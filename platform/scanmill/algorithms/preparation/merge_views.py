@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from scanmill.algorithms.preparation.angular_order import angular_order
 from scanmill.arrays import Array, HostArray, to_host, xp_of
 from scanmill.data import Projections
 from scanmill.errors import InputError
@@ -58,11 +59,7 @@ def merge_views(
 
 def _order(angles: HostArray, tolerance: float) -> tuple[HostArray, HostArray]:
     """The order of the views from the widest gap on, and which of them repeat the angle before them."""
-    turned = angles % (2 * np.pi)
-    order = np.argsort(turned, kind="stable")
-    gaps = np.diff(turned[order], prepend=turned[order[-1]] - 2 * np.pi)
-    begin = int(np.argmax(gaps > gaps.max() - tolerance))
-    order, gaps = np.roll(order, -begin), np.roll(gaps, -begin)
+    order, gaps = angular_order(angles, tolerance_rad=tolerance)
     same = gaps <= tolerance
     same[0] = False
     return order, same
@@ -73,6 +70,8 @@ def _mean_of_runs(array: Array, same: HostArray) -> Array:
     starts = np.flatnonzero(~same)
     ends = np.append(starts[1:], len(same))
     merged = array[starts]
+    if same.any() and array.dtype.kind != "f":
+        merged = merged.astype(np.float32)
     for k in np.flatnonzero(ends - starts > 1):
         merged[k] = array[starts[k] : ends[k]].mean(axis=0)
     return merged

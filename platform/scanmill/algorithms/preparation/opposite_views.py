@@ -86,7 +86,8 @@ def _surrounded(angles: HostArray, tolerance: float) -> list[list[Pair]]:
 
 
 def _near_pairs(angles: HostArray, tolerance: float) -> list[Pair]:
-    """All pairs of views (each once) that are opposite within the tolerance, the nearest first."""
+    """All pairs of views that are opposite within the tolerance, the nearest first; the first view of each stands on
+    the same side, so that one sign of the lag means one thing."""
     lags = _lags(angles)
     pairs = [(int(i), int(j), float(lags[i, j])) for i, j in np.argwhere(np.abs(lags) <= tolerance) if i < j]
     if not pairs:
@@ -96,7 +97,9 @@ def _near_pairs(angles: HostArray, tolerance: float) -> list[Pair]:
             got=f"{len(angles)} views over {np.rad2deg(np.ptp(np.unwrap(angles))):.1f} degrees",
             do="give the axis column in the card, or search it with search_axis and a reconstruction",
         )
-    return sorted(pairs, key=lambda pair: abs(pair[2]))
+    pairs.sort(key=lambda pair: abs(pair[2]))
+    side = angles[pairs[0][0]]
+    return [(i, j, lag) if np.cos(angles[i] - side) >= 0 else (j, i, -lag) for i, j, lag in pairs]
 
 
 def _spread_out(items: list[T], most: int) -> list[T]:
