@@ -27,8 +27,8 @@ def _load(path):
 
 
 def _read(inputs, params, ctx):
-    roles = sorted({file.role for row in ctx.rows for file in row.files})
-    per_row = [{file.role: _load(file.path) for file in row.files} for row in ctx.rows]
+    per_row = [{file.role: _load(file.path) for file in row.files if file.path.suffix == ".npy"} for row in ctx.rows]
+    roles = sorted({role for found in per_row for role in found})
     values = {role: tuple(found[role] for found in per_row if role in found) for role in roles}
     values |= {file.role: _load(file.path) for file in ctx.extra}
     if len(ctx.rows) == 1:
