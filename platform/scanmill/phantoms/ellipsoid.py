@@ -70,20 +70,27 @@ class Ellipsoid:
     def chords(self, origin: HostArray, direction: HostArray) -> HostArray:
         """The length in mm that each straight line has inside: (..., 3) points and unit directions to (...).
 
-        With u, v the line in the frame of the unit ball and w its point nearest to the center, the chord is
-        2 √(1 − |w|²) / |v|. The line is endless: a source within the object sees both sides.
+        The line is endless: a source within the object sees both sides.
         Raises InputError for a line that stays for ever in a cylinder.
         """
+        shape = np.broadcast_shapes(np.shape(origin), np.shape(direction))
+        return self.chords_of_lines(*lines(np.broadcast_to(origin, shape), direction)).reshape(shape[:-1])
+
+    def chords_of_lines(self, points: HostArray, directions: HostArray) -> HostArray:
+        """The same for lines that :func:`lines` has laid out, (3, n) to (n).
+
+        With u, v the line in the frame of the unit ball: the chord is 2 √(1 − |u|² + (u·v)² / |v|²) / |v|.
+        """
         matrix = self.to_unit_ball
-        u = (np.asarray(origin, dtype=np.float64) - self.center) @ matrix.T
-        v = np.asarray(direction, dtype=np.float64) @ matrix.T
-        speed2 = (v * v).sum(axis=-1)
-        along = speed2 < 1e-30
-        w = u - ((u * v).sum(axis=-1) / np.where(along, 1.0, speed2))[..., None] * v
-        inside = 1.0 - (w * w).sum(axis=-1)
-        if np.any(along & (inside > 0)):
-            raise InputError("a ray runs along an endless cylinder", do="use a finite ellipsoid for such a scan")
-        return np.asarray(np.where(along, 0.0, 2 * np.sqrt(np.maximum(inside, 0) / np.where(along, 1.0, speed2))))
+        u = matrix @ points - (matrix @ np.asarray(self.center))[:, None]
+        v = matrix @ directions
+        speed2, across2, along2 = _dot(v, v), _dot(u, u), _dot(u, v) ** 2
+        endless = speed2 < 1e-30
+        if endless.any():
+            if (across2[endless] < 1).any():
+                raise InputError("a ray runs along an endless cylinder", do="use a finite ellipsoid for such a scan")
+            speed2 = np.where(endless, 1.0, speed2)
+        return np.asarray(2 * np.sqrt(np.maximum(1.0 - across2 + along2 / speed2, 0) / speed2))
 
     def scaled(self, size: float = 1.0, value: float = 1.0) -> Ellipsoid:
         """All lengths (about the isocentre) times ``size``, the attenuation times ``value``."""
@@ -95,3 +102,19 @@ class Ellipsoid:
         """The same ellipsoid, its center shifted by ``offset_mm``."""
         center = tuple(c + d for c, d in zip(self.center, offset_mm, strict=True))
         return Ellipsoid(center, self.semi_axes, self.value, self.rotation)  # type: ignore[arg-type]
+
+
+def lines(origin: HostArray, direction: HostArray) -> tuple[HostArray, HostArray]:
+    """Lines laid out for :meth:`Ellipsoid.chords_of_lines`: (..., 3) points and unit directions to two (3, n) arrays.
+
+    Each point is moved along its line to where it passes the isocentre, so that a far source costs no digits.
+    """
+    points, directions = (
+        np.ascontiguousarray(np.broadcast_to(a, np.shape(origin)).reshape(-1, 3).T, dtype=np.float64)
+        for a in (origin, direction)
+    )
+    return points - _dot(points, directions) * directions, directions
+
+
+def _dot(a: HostArray, b: HostArray) -> HostArray:
+    return np.asarray(a[0] * b[0] + a[1] * b[1] + a[2] * b[2])

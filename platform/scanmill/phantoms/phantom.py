@@ -12,7 +12,7 @@ from scanmill.data import Projections, Volume
 from scanmill.errors import InputError
 from scanmill.geometry import ScanGeometry, VolumeGeometry
 from scanmill.geometry.grid import Triple
-from scanmill.phantoms.ellipsoid import Ellipsoid
+from scanmill.phantoms.ellipsoid import Ellipsoid, lines
 from scanmill.phantoms.rasterisation import add_ellipsoid
 
 
@@ -46,9 +46,10 @@ class Phantom:
         for row, column in offsets:
             moved = _between_pixels(scan, row, column)
             for view in range(scan.n_views):
-                origin, direction = moved.rays(view)
+                points, directions = lines(*moved.rays(view))
+                flat = sums[view].reshape(-1)
                 for ellipsoid in self.ellipsoids:
-                    sums[view] += ellipsoid.value * ellipsoid.chords(origin, direction)
+                    flat += ellipsoid.value * ellipsoid.chords_of_lines(points, directions)
         return (sums / len(offsets)).astype(dtype, copy=False)
 
     def projections(
