@@ -48,7 +48,9 @@ def done(i, psnr):
 
 @pytest.fixture
 def page(tmp_path):
-    (tmp_path / "run.json").write_text(json.dumps({"run_id": "r1", "name": "<demo>", "format": 1}))
+    (tmp_path / "run.json").write_text(
+        json.dumps({"run_id": "r1", "name": "<demo>", "created_at": 0.0, "cohort": {"digest": "c" * 64}})
+    )
     (tmp_path / "job.yaml").write_text("name: demo\n")
     (tmp_path / "stages" / "main").mkdir(parents=True)
     records = [done(i, psnr) for i, psnr in enumerate((31.0, 22.5, 28.0))]
@@ -57,7 +59,11 @@ def page(tmp_path):
         for i in (3, 4)
     ]
     write_results(tmp_path / "stages" / "main" / "results.parquet", cohort_table(6), records)
-    return write_report(tmp_path, lambda uri: png(200)).read_text("utf-8")
+    told = {"status": "done", "seconds": 3.25, "drained": {"node/cpu:1": "it failed 3 rows"}}
+    page, montage = write_report(tmp_path, lambda uri: png(200), told)
+    with Image.open(montage) as picture:
+        assert picture.size[0] > 3 * 8
+    return page.read_text("utf-8")
 
 
 def tile(page, state):
@@ -89,3 +95,7 @@ def test_the_page_needs_no_other_file(page):
 
 def test_numbers_are_summed_up(page):
     assert re.search(r"<td>ct.reconstruct</td><td class=\"n\">3</td><td class=\"n\">2</td>", page)
+
+
+def test_a_drained_device_is_named(page):
+    assert "node/cpu:1" in page

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from scanmill.cli import cohort, demo, doctor, run, runs, steps
+from scanmill.cli.cohort import app as cohort_app
+from scanmill.cli.demo import demo
+from scanmill.cli.doctor import doctor
+from scanmill.cli.run import cancel, resume, run
+from scanmill.cli.runs import app as runs_app
 from scanmill.cli.shell import Shell
+from scanmill.cli.steps import steps
+from scanmill.cli.warm import warm
 
 app = typer.Typer(
     cls=Shell,
@@ -16,13 +22,14 @@ app = typer.Typer(
     help="A mill for scans: a cohort and a ten-line job in, images, measurements and a results manifest out.\n\n"
     "Start with `scanmill demo`, or with your own data: `scanmill cohort build`, then `scanmill run`.",
 )
-app.add_typer(cohort.app, name="cohort")
-app.add_typer(runs.app, name="runs")
-app.command()(run.run)
-app.command()(run.resume)
-app.command()(run.cancel)
-app.command()(steps.steps)
-app.command()(doctor.doctor)
-app.command()(demo.demo)
+app.add_typer(cohort_app, name="cohort")
+app.command()(run)
+app.command()(resume)
+app.command()(cancel)
+app.add_typer(runs_app, name="runs")
+app.command()(steps)
+app.command()(doctor)
+app.command()(demo)
+app.command()(warm)
 
 __all__ = ["app"]

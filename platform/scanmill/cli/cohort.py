@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from scanmill.cli.shell import JSON, print_json, print_table, say
+from scanmill.cli.shell import AsJson, print_json, print_table, say
 
 app = typer.Typer(no_args_is_help=True, help="Build, look at, check and extend cohorts (Parquet manifests).")
 
 Manifest = Annotated[Path, typer.Argument(help="The cohort's Parquet file.", exists=True, dir_okay=False)]
-Where = Annotated[str | None, typer.Option(help="One SQL expression over the columns, e.g. \"SliceThickness < 2\".")]
+Where = Annotated[str | None, typer.Option(help='One SQL expression over the columns, e.g. "SliceThickness < 2".')]
 
 
 @app.command()
@@ -22,7 +22,7 @@ def build(
     card: Annotated[str | None, typer.Option(help="A data card: a YAML file, or a name from the catalogue.")] = None,
     project: Annotated[str, typer.Option(help="The project's name; part of every row key.")] = "",
     workers: Annotated[int | None, typer.Option(help="Processes that read headers; all cores by default.")] = None,
-    as_json: bool = JSON,
+    as_json: AsJson = False,
 ) -> None:
     """Look through folders for scans and write them down as a cohort, with what could not be read beside it.
 
@@ -59,7 +59,7 @@ def show(
     where: Where = None,
     problems: Annotated[bool, typer.Option("--problems", help="List what could not be read.")] = False,
     rows: Annotated[int, typer.Option(help="How many rows to print.")] = 10,
-    as_json: bool = JSON,
+    as_json: AsJson = False,
 ) -> None:
     """Say what a cohort holds.
 
@@ -74,7 +74,9 @@ def show(
         if as_json:
             print_json(listed)
         else:
-            print_table("problems", ("file", "class", "problem"), [(p["path"], p["error_class"], p["problem"]) for p in listed])
+            print_table(
+                "problems", ("file", "class", "problem"), [(p["path"], p["error_class"], p["problem"]) for p in listed]
+            )
         return
     summary = summarise(found)
     if as_json:
@@ -95,7 +97,7 @@ def check(
     rules: Annotated[Path | None, typer.Option(help="YAML of named SQL rules that every row must meet.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the deviations as Parquet.")] = None,
     digests: Annotated[bool, typer.Option(help="Read every file and compare its SHA-256.")] = True,
-    as_json: bool = JSON,
+    as_json: AsJson = False,
 ) -> None:
     """Check that the files are there and unchanged, and that every row meets the rules. Exit code 3 if not.
 
@@ -104,17 +106,17 @@ def check(
     from scanmill.cohort import Cohort
     from scanmill.cohort.check import check_cohort
 
-    result = check_cohort(Cohort.open(cohort), rules=rules, digests=digests)
+    result = check_cohort(Cohort.open(cohort), rules=rules or (), digests=digests)
     if output:
         result.write(output)
     if as_json:
         print_json(result.deviations.to_pylist())
-    elif result.deviations.num_rows:
-        found = result.deviations.to_pylist()
-        print_table("deviations", ("row", "rule", "what"), [(d["row_key"], d["rule"], d["what"]) for d in found])
+    elif not result.in_order:
+        columns = ("row_key", "rule", "severity", "path", "what")
+        print_table("deviations", columns, [tuple(d[c] for c in columns) for d in result.deviations.to_pylist()])
     else:
         say(f"{result.n_files} files and {result.n_rules} rules: all in order")
-    if result.deviations.num_rows:
+    if not result.in_order:
         raise typer.Exit(3)
 
 
@@ -124,7 +126,7 @@ def join(
     table: Annotated[Path, typer.Argument(help="A CSV of clinical data.", exists=True, dir_okay=False)],
     on: Annotated[str, typer.Option(help="The column to join on; PatientID goes through the protected table.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The manifest to write.")],
-    as_json: bool = JSON,
+    as_json: AsJson = False,
 ) -> None:
     """Add the columns of a CSV to a cohort; no row is dropped.
 

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import yaml
 
 from scanmill.engine.events import RunEvent, RunSummary
+from scanmill.engine.run_folder import JOB, RunFolder
+from scanmill.report import write_report
 from scanmill.tracking import Tracker
 
 SECONDS_BETWEEN_METRICS = 30.0
 REMEMBERED = 10_000
 """Quantiles are those of the last so many rows, so that memory does not grow with the cohort."""
+ARTIFACTS = ("results.parquet", "report.html", "montage.png", "job.yaml")
 STATUS = {"done": "FINISHED", "interrupted": "FAILED", "cancelled": "KILLED"}
 
 
 class TrackingListener:
     """Sums a run up every 30 seconds for the tracker: counts, rows per second, seconds and quality quantiles."""
 
-    def __init__(self, tracker: Tracker, artifacts: Callable[[RunSummary], list[Path]]) -> None:
-        self.tracker, self.artifacts = tracker, artifacts
+    def __init__(self, tracker: Tracker, folder: str) -> None:
+        self.tracker, self.folder = tracker, folder
         self._seen: dict[str, deque[float]] = {}
         self._last, self._ended, self._step = time.monotonic(), 0, 0
         self._counts: dict[str, float] = {}
 
     def on_event(self, event: RunEvent) -> None:
         """Remember; speak when 30 seconds have passed or a stage is over."""
+        if event.kind == "run_started":
+            self._begin()
         if event.kind == "unit" and event.outcome is not None:
             self._ended += 1
             values = {f"quality.{k}": v for k, v in event.outcome.metrics.items()}
@@ -42,9 +48,17 @@ class TrackingListener:
     def on_end(self, summary: RunSummary) -> None:
         """The last numbers, the files, the status."""
         self._speak()
-        for path in self.artifacts(summary):
-            self.tracker.artifact(path)
+        for name in ARTIFACTS:
+            self.tracker.artifact(Path(summary.folder, name).resolve())
         self.tracker.end(STATUS[summary.status])
+
+    def _begin(self) -> None:
+        """The resolved job as parameters, the cohort's digest as the input."""
+        folder = RunFolder.open(self.folder)
+        facts = folder.facts()
+        job = yaml.safe_load((folder.path / JOB).read_text("utf-8"))
+        tags = {"scanmill_version": str(facts["scanmill"]["version"]), "rows": str(facts["cohort"]["rows"])}
+        self.tracker.start(facts["run_id"], job, tags, facts["cohort"]["digest"])
 
     def _speak(self) -> None:
         elapsed = max(time.monotonic() - self._last, 1e-3)
@@ -57,15 +71,30 @@ class TrackingListener:
         self._last, self._ended, self._step = time.monotonic(), 0, self._step + 1
 
 
-class ReportListener:
-    """Writes report.html once the run is over, complete or not."""
+def tracking_listener(folder: str, experiment: str) -> TrackingListener:
+    """Tracking for the run in ``folder``: to MLFLOW_TRACKING_URI, else to a database beside the run folders."""
+    home = Path(folder).parent.resolve() if "://" not in folder else Path("runs").resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    where = (
+        {"tracking_uri": uri}
+        if uri
+        else {"tracking_uri": f"sqlite:///{home}/mlflow.db", "artifact_root": (home / "mlflow-artifacts").as_uri()}
+    )
+    run_id = folder.rstrip("/").rpartition("/")[2]
+    tracker = Tracker(home / run_id / "tracking", run_id, experiment=experiment, **where)
+    return TrackingListener(tracker, folder)
 
-    def __init__(self, write: Callable[[RunSummary], Path]) -> None:
-        self.write = write
+
+class ReportListener:
+    """Writes report.html and montage.png once the run is over, complete or not."""
 
     def on_event(self, event: RunEvent) -> None:
         """The report waits for the end."""
 
     def on_end(self, summary: RunSummary) -> None:
-        """Write the page."""
-        self.write(summary)
+        """Write both into the run's folder."""
+        folder = RunFolder.open(summary.folder)
+        told = {"status": summary.status, "seconds": summary.seconds, "drained": dict(summary.drained)}
+        written = write_report(folder.path, folder.store.get_bytes, told)
+        folder.publish(*(path.name for path in written))

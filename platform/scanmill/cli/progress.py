@@ -18,9 +18,9 @@ LINE_EVERY_S = 10.0
 class LiveProgress:
     """A listener of the run; a context manager, so that the terminal is left as it was."""
 
-    def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(stderr=True)
-        self.live = self.console.is_terminal
+    def __init__(self, console: Console | None = None, *, silent: bool = False) -> None:
+        self.console = console or Console(stderr=True, quiet=silent)
+        self.silent, self.live = silent, self.console.is_terminal and not silent
         columns = (
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -67,7 +67,9 @@ class LiveProgress:
         if event.stage not in self._tasks:
             self._tasks[event.stage] = self.progress.add_task(event.stage, total=total or None, facts=facts)
         self.progress.update(self._tasks[event.stage], completed=ended, total=total or None, facts=facts)
-        if not self.live and (time.monotonic() - self._last_line > LINE_EVERY_S or event.kind == "stage_ended"):
+        if not (self.live or self.silent) and (
+            time.monotonic() - self._last_line > LINE_EVERY_S or event.kind == "stage_ended"
+        ):
             self._last_line = time.monotonic()
             sys.stderr.write(f"{event.stage}: {ended}/{total} {facts}\n")
 

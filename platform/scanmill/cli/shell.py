@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, is_dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -16,7 +16,7 @@ from scanmill.errors import InputError, ResourceError, ScanmillError, SpecError
 EXIT_CODES = {SpecError: 2, InputError: 3, ResourceError: 4}
 """2: the request is wrong; 3: the data is; 4: the machine is. 1 is everything else."""
 
-JSON = typer.Option("--json", help="Print JSON for programs instead of tables for people.")
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of tables for people.")]
 
 
 class Shell(TyperGroup):

@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from scanmill.cli.shell import JSON, print_json, print_table, say
+from scanmill.cli.shell import AsJson, print_json, print_table, say
 from scanmill.steps.contract import Port, Step
 
 
 def steps(
     name: Annotated[str | None, typer.Argument(help="A step, to see its parameters.")] = None,
-    as_json: bool = JSON,
+    as_json: AsJson = False,
 ) -> None:
     """Show the steps a job can ask for, or one of them with its parameters.
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from jinja2 import Environment, FileSystemLoader, Undefined
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scanmill.report import facts
 from scanmill.report.figures import data_uri, histogram
+from scanmill.report.montage import write_montage
 
 MOST_CARDS = 24
 """Rows with pictures on the page; the others are in results.parquet."""
@@ -21,24 +24,27 @@ MOST_PICTURE_BYTES = 2_000_000
 ReadBytes = Callable[[str], bytes]
 
 
-def write_report(folder: Path, read_bytes: ReadBytes) -> Path:
-    """Write ``report.html`` into a run folder from what lies there, and return its path.
+def write_report(folder: Path, read_bytes: ReadBytes, told: Mapping[str, Any]) -> list[Path]:
+    """Write ``report.html`` and ``montage.png`` into a run folder from what lies there; the paths that were written.
 
-    ``read_bytes`` fetches an artifact (a path relative to the run's store), wherever the store is.
+    ``read_bytes`` fetches an artifact (a path relative to the run's store), wherever the store is; ``told`` is how
+    the run ended: ``status``, ``seconds`` and ``drained`` devices with reasons.
     """
-    run = json.loads((folder / "run.json").read_text("utf-8"))
+    run = {**json.loads((folder / "run.json").read_text("utf-8")), **told}
     manifests = sorted(folder.glob("stages/*/results.parquet"), key=lambda path: path.stat().st_mtime)
     stages = [_stage(path.parent.name, pq.read_table(path), read_bytes) for path in manifests]
-    page = _template().render(run=run, stages=stages, job=(folder / "job.yaml").read_text("utf-8"))
+    job = (folder / "job.yaml").read_text("utf-8")
+    page = _template().render(run=run, stages=stages, job=job, description=yaml.safe_load(job).get("description"))
     target = folder / "report.html"
     target.write_text(page, "utf-8")
-    return target
+    shown = [(c["row_key"], c["bytes"][0]) for stage in stages[-1:] for c in stage["cards"] if c["bytes"]]
+    return [target, *write_montage(folder / "montage.png", shown)]
 
 
 def _template() -> Any:
     loader = FileSystemLoader(Path(__file__).parent)
-    environment = Environment(loader=loader, autoescape=True, undefined=Undefined, trim_blocks=True)
-    environment.filters["number"] = _number
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment.filters |= {"number": _number, "day": lambda at: time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at))}
     return environment.get_template("page.html.j2")
 
 
@@ -67,16 +73,17 @@ def _cards(table: pa.Table, read_bytes: ReadBytes) -> list[dict[str, Any]]:
         {
             "row_key": row["row_key"],
             "metrics": {name.removeprefix("metric."): row[name] for name in metrics if row[name] is not None},
-            "pictures": _pictures(row, read_bytes),
+            **_pictures(row, read_bytes),
         }
         for row in rows
     ]
 
 
-def _pictures(row: Mapping[str, Any], read_bytes: ReadBytes) -> list[tuple[str, str]]:
+def _pictures(row: Mapping[str, Any], read_bytes: ReadBytes) -> dict[str, Any]:
     saved = [(name, value) for name, value in row.items() if name.startswith("output.") and value]
     small = [(n, v) for n, v in saved if v["kind"] == "png" and v["bytes"] <= MOST_PICTURE_BYTES]
-    return [(name.removeprefix("output."), data_uri(read_bytes(value["uri"]))) for name, value in small]
+    found = [(name.removeprefix("output.").removesuffix(".picture"), read_bytes(value["uri"])) for name, value in small]
+    return {"pictures": [(name, data_uri(png)) for name, png in found], "bytes": [png for _, png in found]}
 
 
 def _warnings(table: pa.Table) -> list[tuple[str, int]]:
