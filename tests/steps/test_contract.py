@@ -18,12 +18,12 @@ class TestRead(StepContract):
     step = find_step("read")
 
     def rows(self, folder):
+        files = []
         for role, kind in (("scan", "projections"), ("image", "volume"), ("truth", "labels")):
-            write_npz(folder / f"{role}.npz", tiny_value(kind))
-        files = tuple(
-            InputFile(role, folder / f"{role}.npz", f"{role}.npz", reader="npz") for role in ("scan", "image", "truth")
-        )
-        return (Row("tiny", COLUMNS, files),)
+            path = folder / f"{role}.npz"
+            write_npz(path, tiny_value(kind))
+            files.append(InputFile(role, path, path.name, reader="npz"))
+        return (Row("tiny", COLUMNS, tuple(files)),)
 
 
 class TestMerge(StepContract):

@@ -28,7 +28,9 @@ class ReadParams(Params):
 
 
 def run(inputs: Mapping[str, Any], params: ReadParams, ctx: Context) -> Output:
-    """One value per role; in a group, a tuple of them in the order of the rows."""
+    """One value per role; in a group, a tuple of them in the order of the rows.
+
+    Files without a reader (pictures, tables of an earlier stage) are carried along, not read."""
     per_row = [_values(row, params) for row in ctx.rows]
     names = dict.fromkeys(name for values in per_row for name in values)
     values: dict[str, Any] = {}
@@ -45,7 +47,7 @@ def run(inputs: Mapping[str, Any], params: ReadParams, ctx: Context) -> Output:
 def _values(row: Row, params: ReadParams) -> dict[str, Value]:
     roles: dict[str, list[InputFile]] = {}
     for file in row.files:
-        if not params.roles or file.role in params.roles:
+        if file.reader and (not params.roles or file.role in params.roles):
             roles.setdefault(file.role, []).append(file)
     return {role: _value(role, files, row, params) for role, files in roles.items()}
 
