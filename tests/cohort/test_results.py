@@ -4,6 +4,7 @@ import hashlib
 import random
 import tracemalloc
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -24,7 +25,7 @@ def done(key, **more):
 
 def write(path, n=4):
     records = [
-        done("a2", **{"output.image": output("a2.nii"), "metric.psnr": 30.5, "seconds.ct.prepare": 0.25}),
+        done("a2", **{"output.image": output("a2.nii"), "metric.psnr": np.float32(30.5), "seconds.ct.prepare": 0.25}),
         {"row_key": "a0", "status": "failed", "attempts": 1, "error_class": "InputError", "error": "NaN in view 3"},
         done("a1", **{"output.image": [output("d/1.dcm", "dicom"), output("d/2.dcm", "dicom")], "metric.psnr": 20.0}),
     ]

@@ -18,7 +18,7 @@ from scanmill.cohort.hashing import Progress, in_parallel, sha256_of
 from scanmill.cohort.identity import patient_key, site_secret
 from scanmill.cohort.manifest import Cohort
 from scanmill.cohort.protected import PROTECTED, write_protected
-from scanmill.cohort.results import content_digest
+from scanmill.cohort.records import content_digest
 from scanmill.cohort.walk import list_files, open_roots
 from scanmill.errors import SpecError
 
