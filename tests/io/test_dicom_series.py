@@ -26,7 +26,7 @@ from dicom_builder import (
 )
 from scanmill.errors import InputError, ResourceError
 from scanmill.geometry import VolumeGeometry
-from scanmill.io.dicom_series import read_series
+from scanmill.io.dicom_series import read_series, scan_series
 
 FEW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -352,5 +352,6 @@ def test_any_damaged_file_is_read_or_refused(tmp_path, data):
     for _ in range(data.draw(st.integers(1, 3))):
         raw[data.draw(st.integers(128, len(raw) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(raw)
-    with contextlib.suppress(InputError, ResourceError):
-        read_series([path])
+    for read in (read_series, scan_series):
+        with contextlib.suppress(InputError, ResourceError):
+            read([path])

@@ -16,6 +16,13 @@ GEOMETRY_KEYWORDS = (
     "RescaleSlope", "RescaleIntercept", "RescaleType", "Modality",
     "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
 )  # fmt: skip
+MACROS = {
+    "position": "PlanePositionSequence",
+    "orientation": "PlaneOrientationSequence",
+    "measures": "PixelMeasuresSequence",
+    "values": "PixelValueTransformationSequence",
+}
+"""Where an Enhanced image keeps what a classic one has at its top level."""
 
 
 @dataclass(frozen=True)
@@ -40,27 +47,23 @@ class Frame:
 
 def frames_of(dataset: Dataset, file: int, where: str) -> list[Frame]:
     """The frames of one file; InputError names the attribute that is missing."""
+    with content_faults(where, "the header is not readable"):
+        return _frames(dataset, file, where)
+
+
+def _frames(dataset: Dataset, file: int, where: str) -> list[Frame]:
     shape = whole(dataset, "Rows", where), whole(dataset, "Columns", where)
     n_frames = whole(dataset, "NumberOfFrames", where, default=1)
     if whole(dataset, "SamplesPerPixel", where, default=1) != 1:
         raise InputError("a colour image has no place in a volume", where=where)
     if min(*shape, n_frames) < 1:
         raise InputError("an image of no size", where=where, got=(n_frames, *shape))
-    with content_faults(where, "the frames are not described readably"):
-        if "PerFrameFunctionalGroupsSequence" in dataset:
-            return _enhanced(dataset, file, shape, n_frames, where)
+    if "PerFrameFunctionalGroupsSequence" in dataset:
+        return _enhanced(dataset, file, shape, n_frames, where)
     if n_frames > 1:
         raise InputError("several frames without functional groups", where=where, got=f"{n_frames} frames")
     parts = dict.fromkeys(("position", "orientation", "measures", "values"), dataset)
     return [_frame(parts, file, 0, shape, _modality(dataset), where)]
-
-
-MACROS = {
-    "position": "PlanePositionSequence",
-    "orientation": "PlaneOrientationSequence",
-    "measures": "PixelMeasuresSequence",
-    "values": "PixelValueTransformationSequence",
-}
 
 
 def _enhanced(dataset: Dataset, file: int, shape: tuple[int, int], n_frames: int, where: str) -> list[Frame]:

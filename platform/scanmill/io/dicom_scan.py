@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from scanmill.errors import InputError
 from scanmill.geometry import VolumeGeometry
-from scanmill.io.dicom_file import read_header, syntax_of
+from scanmill.io.dicom_file import CONTENT_ERRORS, content_faults, read_header, syntax_of
 from scanmill.io.dicom_frame import GEOMETRY_KEYWORDS, Frame, frames_of
 from scanmill.io.dicom_stack import stack
 from scanmill.io.identity import (
@@ -110,15 +110,17 @@ def scan_series(
 def read_file_facts(path: Path, where: str = "one file") -> FileFacts:
     """The facts of one file's header: the part of :func:`scan_series` that can run in parallel."""
     header = read_header(path, where, KEYWORDS)
-    return FileFacts(
-        path=path,
-        n_bytes=path.stat().st_size,
-        syntax=syntax_of(header),
-        attributes=_public(header),
-        identifying=identifying_attributes(header),
-        frames=frames_of(header, 0, where),
-        protected=identity_of(header),
-    )
+    frames = frames_of(header, 0, where)
+    with content_faults(where, "the header is not readable"):
+        return FileFacts(
+            path=path,
+            n_bytes=path.stat().st_size,
+            syntax=syntax_of(header),
+            attributes=_public(header),
+            identifying=identifying_attributes(header),
+            frames=frames,
+            protected=identity_of(header),
+        )
 
 
 def group_series(files: Iterable[FileFacts]) -> list[SeriesFacts]:
@@ -169,7 +171,7 @@ def _lookup(header: Dataset, keyword: str) -> Any:
             for macro in (header.get(groups) or [()])[0]:
                 if macro.VR == "SQ" and macro.value and macro.value[0].get(keyword) is not None:
                     return macro.value[0].get(keyword)
-    except (ValueError, TypeError, AttributeError, NotImplementedError, KeyError):
+    except CONTENT_ERRORS:
         pass
     return None
 

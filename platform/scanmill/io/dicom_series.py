@@ -12,7 +12,7 @@ from scanmill.arrays import HostArray
 from scanmill.data import Volume
 from scanmill.errors import InputError
 from scanmill.io.array_info import MAX_BYTES
-from scanmill.io.dicom_file import read_frames, read_header
+from scanmill.io.dicom_file import content_faults, read_frames, read_header
 from scanmill.io.dicom_frame import GEOMETRY_KEYWORDS, Frame, frames_of
 from scanmill.io.dicom_scan import SeriesFacts, scan_series
 from scanmill.io.dicom_stack import stack
@@ -35,8 +35,9 @@ def read_series(paths: Sequence[Path], *, max_bytes: int = MAX_BYTES) -> Volume:
     frames, series = [], set()
     for number, path in enumerate(paths):
         header = read_header(path, names[number], (*GEOMETRY_KEYWORDS, "SeriesInstanceUID"))
-        series.add(str(header.get("SeriesInstanceUID")))
         frames += frames_of(header, number, names[number])
+        with content_faults(names[number], "SeriesInstanceUID is not readable"):
+            series.add(str(header.get("SeriesInstanceUID")))
     if len(series) > 1:
         raise InputError("the files belong to several series", expected=1, got=len(series))
     geometry, ordered = stack(frames)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import struct
 from typing import TYPE_CHECKING
 
 from scanmill.errors import SpecError
@@ -73,5 +74,5 @@ def _text(dataset: Dataset, keyword: str) -> str:
     try:
         value = dataset.get(keyword)
         return "" if value is None else str(value).strip()
-    except (ValueError, TypeError, AttributeError, NotImplementedError):
+    except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError, EOFError, struct.error):
         return "(unreadable)"

@@ -66,7 +66,7 @@ def read_labels(path: Path, *, names: Mapping[int, str] | None = None, max_bytes
     return Labels(volume.array.astype(kind), volume.geometry, dict(names or {}))
 
 
-def write_nifti(path: Path, image: Volume | Labels, *, compresslevel: int = 4) -> None:
+def write_nifti(path: Path, image: Volume | Labels, *, compresslevel: int = 1) -> None:
     """Write ``.nii`` or ``.nii.gz``; the same image gives the same bytes.
 
     Volumes are stored as float32, or as they are if (u)int8 or (u)int16; labels as uint8 or uint16. sform and qform

@@ -16,6 +16,11 @@ from scanmill.storage.confined import confined
 from scanmill.storage.faults import storage_faults
 from scanmill.storage.store import CHUNK, DEFAULT_MAX_BYTES, Store
 
+CONNECTION = {"connect_timeout": 5, "read_timeout": 60, "retries": {"mode": "standard", "max_attempts": 3}}
+"""botocore's own patience with one request, in seconds and tries."""
+TRIES = 2
+"""How often s3fs goes through that; a store that is away is told in seconds, not minutes."""
+
 
 @dataclass(frozen=True)
 class S3Store(Store):
@@ -44,8 +49,11 @@ class S3Store(Store):
         """The s3fs file system: no cache of listings, since other workers write too."""
         import fsspec
 
+        given = {**self.options, "config_kwargs": {**CONNECTION, **self.options.get("config_kwargs", {})}}
         with self._faults(""):
-            return fsspec.filesystem("s3", use_listings_cache=False, skip_instance_cache=True, **self.options)
+            files = fsspec.filesystem("s3", use_listings_cache=False, skip_instance_cache=True, **given)
+        files.retries = TRIES
+        return files
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the connection: the other process opens its own."""
