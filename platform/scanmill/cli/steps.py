@@ -59,7 +59,7 @@ def _show(step: Step) -> None:
 
 def _ports(ports: Any) -> str:
     def word(name: str, port: Port) -> str:
-        return f"{name}: {port.kind}{'s' if port.many else ''}{'?' if port.optional else ''}"
+        return f"{name}: {port.kind}{'[]' if port.many else ''}{'?' if port.optional else ''}"
 
     return ", ".join(word(name, port) for name, port in ports.items())
 

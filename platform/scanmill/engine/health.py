@@ -39,7 +39,8 @@ def cluster_health(address: str, storage: Sequence[str] = ()) -> list[dict[str, 
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     try:
-        alive = sorted((node for node in ray.nodes() if node["Alive"]), key=lambda node: str(node["NodeID"]))
+        nodes = ray.nodes()  # type: ignore[no-untyped-call]
+        alive = sorted((node for node in nodes if node["Alive"]), key=lambda node: str(node["NodeID"]))
         places = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in alive]
         ask = ray.remote(num_cpus=0, max_retries=0)(node_health)
         found: list[dict[str, Any]] = ray.get(
