@@ -25,3 +25,16 @@ def make_cohort(tmp_path):
     from scanmill_testcohort import small_cohort
 
     return lambda n, faults=None, **columns: small_cohort(tmp_path / "data", n, faults or {}, **columns)
+
+
+@pytest.fixture(scope="session")
+def ray_session(plugin):
+    """One local Ray for all tests that need one; its workers find the test steps too."""
+    import os
+
+    from scanmill.engine.ray_session import connect, disconnect
+
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(PLUGIN), os.environ.get("PYTHONPATH"))))
+    connect(None, 6)
+    yield
+    disconnect()

@@ -35,6 +35,7 @@ from scanmill.engine.messages import (
 )
 from scanmill.engine.performer import Heard, Performer
 from scanmill.engine.scheduler import Scheduler
+from scanmill.engine.signals import Signals
 from scanmill.engine.task import Progress, Task
 from scanmill.engine.task_maker import TaskMaker
 from scanmill.engine.unit import Unit, UnitState
@@ -48,14 +49,6 @@ DISK_RESERVE = 2 * 2**30
 """Free bytes below which nothing new is started; with a hysteresis of a quarter until it starts again."""
 FINAL = frozenset({"done", "failed", "quarantined", "cancelled"})
 Ending = Literal["done", "interrupted", "cancelled"]
-
-
-@dataclass
-class Signals:
-    """What the world outside asks of the driver: a first signal drains, a second one stops at once."""
-
-    drain: bool = False
-    stop: bool = False
 
 
 @dataclass
@@ -88,6 +81,7 @@ class StageDriver:
 
     def run(self, units: Sequence[Unit], known: Mapping[str, UnitRecord] | None) -> Ending:
         """Run the units that wait: those in ``known``, which says what the ledger remembers of them; None: all."""
+        self.signals.listen()
         waiting = [unit for unit in units if known is None or unit.unit_id in known]
         self._units = {unit.unit_id: unit for unit in waiting}
         self._remaining = sum(unit.predicted.seconds for unit in waiting)

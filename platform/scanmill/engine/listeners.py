@@ -1,16 +1,11 @@
-"""Telling listeners, and not being hurt by them; hearing signals."""
+"""Telling listeners, and not being hurt by them."""
 
 from __future__ import annotations
 
 import logging
-import signal
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Sequence
 
 from scanmill.engine.conclude import scrubbed
-from scanmill.engine.driver import Signals
 from scanmill.engine.events import Listener, RunEvent, RunSummary
 
 logger = logging.getLogger(__name__)
@@ -44,23 +39,3 @@ class Audience:
             self._complained.add(id(listener))
             name, kind = type(listener).__name__, type(error).__name__
             logger.warning("the listener %s failed (%s: %s); the run goes on", name, kind, scrubbed(str(error)))
-
-
-@contextmanager
-def heeding_signals() -> Iterator[Signals]:
-    """SIGTERM and SIGINT drain: units in hand end, no more start. A second signal stops at once; the ledger is safe."""
-    signals = Signals()
-    if threading.current_thread() is not threading.main_thread():
-        yield signals
-        return
-
-    def hear(number: int, frame: FrameType | None) -> None:
-        signals.stop = signals.drain
-        signals.drain = True
-
-    before = {number: signal.signal(number, hear) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield signals
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

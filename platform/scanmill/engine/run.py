@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from scanmill.cohort import Cohort
-from scanmill.engine.driver import DISK_RESERVE, Ending, Signals, StageDriver
+from scanmill.engine.driver import DISK_RESERVE, Ending, StageDriver
 from scanmill.engine.events import EventKind, RunEvent, RunSummary
 from scanmill.engine.ledger import Epoch, Ledger, UnitRecord
 from scanmill.engine.listeners import Audience
@@ -22,6 +22,7 @@ from scanmill.engine.plan import plan_stage, refused_rows
 from scanmill.engine.run_folder import RESULTS, RESULTS_FILES, RunFolder, stage_file
 from scanmill.engine.scheduler import Scheduler
 from scanmill.engine.settings import SchedulerSettings
+from scanmill.engine.signals import Signals
 from scanmill.engine.spec import JobSpec, StageSpec
 from scanmill.engine.stage_cohort import ExtraFiles, results_of
 from scanmill.engine.stage_results import unit_manifest, write_stage_results

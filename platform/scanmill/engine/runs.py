@@ -16,7 +16,7 @@ from scanmill.cohort import Cohort
 from scanmill.engine.environment import commit
 from scanmill.engine.events import Listener, RunSummary
 from scanmill.engine.ledger import Epoch, Ledger, UnitRecord
-from scanmill.engine.listeners import Audience, heeding_signals
+from scanmill.engine.listeners import Audience
 from scanmill.engine.messages import Record
 from scanmill.engine.performer import Performer
 from scanmill.engine.reuse import library_versions, step_key
@@ -24,6 +24,7 @@ from scanmill.engine.run import Run
 from scanmill.engine.run_folder import FORMAT, JOB, LEDGER, RUN, RunFolder
 from scanmill.engine.run_plan import check_job, plan_run
 from scanmill.engine.run_view import list_runs, show_run
+from scanmill.engine.signals import heeding_signals
 from scanmill.engine.spec import JobSpec, load_job
 from scanmill.engine.stage_steps import bind
 from scanmill.engine.task import StepCall

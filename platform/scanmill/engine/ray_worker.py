@@ -1,0 +1,110 @@
+"""The process on Ray that owns one device: a `Worker` behind three calls. It is imported on the node, not here."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import queue
+import tempfile
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from scanmill.engine.closure import closure_hash
+from scanmill.engine.environment import environment_record
+from scanmill.engine.execute import Site
+from scanmill.engine.task import StageWork, Task
+from scanmill.engine.worker import Worker, WorkerEvent
+
+DEVICE_VARIABLE = "SCANMILL_DEVICE"
+"""In a worker's environment: its device's name in the cluster."""
+LAUNCH = "scanmill.kernels.launch"
+LINGER_S = 0.002
+"""How long a call waits for more events after the first, so that short units come back many at a time."""
+MOST_EVENTS = 2000
+
+
+class RayWorker:
+    """Lives in an actor with a few threads: one waits in `poll`, another brings tasks, the worker's own three work."""
+
+    def __init__(self, name: str, node: str, device: str, cpus: float) -> None:
+        self._name, self._node, self._device, self._cpus = name, node, device, cpus
+        self._events: queue.SimpleQueue[WorkerEvent] = queue.SimpleQueue()
+        self._worker: Worker | None = None
+
+    def prepare(self, work: StageWork) -> dict[str, Any]:
+        """Set the threads, compile and warm the kernels, bind the stage; what this worker is."""
+        set_threads(self._cpus)
+        array_device, self._device = own_device(self._node, self._device)
+        os.environ[DEVICE_VARIABLE] = self._device
+        warm_kernels(array_device)
+        site = Site(self._device, self._node, array_device)
+        self._worker = Worker(self._name, site, self._events.put)
+        self._worker.set_stage(work)
+        return {"device": self._device, "environment": environment_record(self._node), "pid": os.getpid()}
+
+    def set_stage(self, work: StageWork) -> None:
+        """The next stage."""
+        assert self._worker is not None
+        self._worker.set_stage(work)
+
+    def submit(self, tasks: Sequence[Task]) -> None:
+        """Several units in one call."""
+        assert self._worker is not None
+        self._worker.submit(tasks)
+
+    def poll(self, timeout_s: float) -> list[WorkerEvent]:
+        """What has happened since the last call; waits for the first event, then a moment for others."""
+        events: list[WorkerEvent] = []
+        try:
+            events.append(self._events.get(timeout=timeout_s))
+            while len(events) < MOST_EVENTS:
+                events.append(self._events.get(timeout=LINGER_S))
+        except queue.Empty:
+            return events
+        return events
+
+
+def set_threads(cpus: float) -> None:
+    """As many threads as cores were given, and a Numba layer that survives two of them; before Numba is imported."""
+    threads = str(max(int(cpus), 1))
+    os.environ["NUMBA_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = threads
+    if os.environ.get("NUMBA_THREADING_LAYER", "workqueue") == "workqueue":
+        os.environ["NUMBA_THREADING_LAYER"] = "threadsafe"
+    if "NUMBA_CACHE_DIR" not in os.environ and find_spec(LAUNCH) is not None:
+        os.environ["NUMBA_CACHE_DIR"] = str(kernel_cache())
+
+
+def kernel_cache() -> Path:
+    """This node's folder of compiled kernels, keyed by their source."""
+    return Path(tempfile.gettempdir()) / f"scanmill-kernels-{os.getuid()}" / closure_hash(LAUNCH)[:16]
+
+
+def own_device(node: str, place: str) -> tuple[str, str]:
+    """The device's name in this process and in the cluster: the GPU that Ray gave us, else the place that was named."""
+    import ray
+
+    numbers: Sequence[Any] = ray.get_gpu_ids()
+    return ("cuda:0", f"{node}/cuda:{numbers[0]}") if numbers else ("cpu", place)
+
+
+def warm_kernels(array_device: str) -> None:
+    """Run the golden kernel once, so that no unit pays for compiling and a broken device is seen before it works."""
+    if find_spec(LAUNCH) is None:
+        return
+    warm_up = getattr(importlib.import_module(LAUNCH), "warm_up", None)
+    if warm_up is None:
+        return
+    if array_device == "cpu":
+        warm_up()
+        return
+    from scanmill.arrays import to_device, use_device, xp_of
+
+    with use_device(array_device):
+        warm_up(xp_of(to_device([0.0], array_device)))
+
+
+def facts(told: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """The device and the environment record of a prepared worker."""
+    return str(told["device"]), told["environment"]
