@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from scanmill.arrays import Array, xp_of
+from scanmill.errors import SpecError
 
 
 def gradient_length(gradient: Array) -> Array:
@@ -26,3 +27,9 @@ def inside_ball(dual: Array, radius: float) -> Array:
     """Each voxel's dual vector (first axis), drawn to length ``radius`` where it is longer."""
     xp = xp_of(dual)
     return dual / xp.maximum(gradient_length(dual) / radius, 1) if radius > 0 else xp.zeros_like(dual)
+
+
+def check_weight(weight: float) -> None:
+    """SpecError unless the weight of the total variation is zero or more."""
+    if not 0 <= weight < float("inf"):
+        raise SpecError("the weight of the total variation must not be negative", got=weight)

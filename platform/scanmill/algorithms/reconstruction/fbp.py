@@ -1,0 +1,40 @@
+"""FBP: filtered backprojection of parallel rays and of fans."""
+
+from __future__ import annotations
+
+from scanmill.algorithms.filtering import Window
+from scanmill.algorithms.reconstruction.filtered_projections import filtered_projections
+from scanmill.algorithms.reconstruction.redundancy import Redundancy
+from scanmill.arrays import device_of
+from scanmill.data import Projections, Volume
+from scanmill.errors import InputError
+from scanmill.geometry import VolumeGeometry
+from scanmill.operators.backprojection import BackprojectionOp
+
+
+def fbp(
+    projections: Projections,
+    grid: VolumeGeometry,
+    *,
+    window: Window = "ram-lak",
+    cutoff: float = 1.0,
+    redundancy: Redundancy = "auto",
+    max_gap_deg: float | None = None,
+) -> Volume:
+    """Filtered backprojection of line integrals from a circular parallel or flat-detector fan scan, in 1/mm.
+
+    f(x) = Σ_β U(x, β)⁻² (h * (w cos γ · p))(β, t(x, β)) (Kak & Slaney 1988, ch. 3, eqs. 61 and 133; U = 1 for
+    parallel rays), where w holds the angular step and each ray's share of its line (`ray_weights`): views in any
+    order, in unequal steps, in several arcs, over more or less than a turn, the axis off the detector's middle.
+    Below a short scan the lines that nobody measured stay missing.
+
+    ``cutoff`` is a fraction of the Nyquist frequency. An angular gap wider than ``max_gap_deg`` (three median steps
+    by default) is a hole, which no view stands for. Raises InputError where the scan is no circle around z.
+    """
+    if projections.geometry.beam == "cone":
+        raise InputError("a cone beam is for fdk", expected="parallel or fan", got="cone")
+    filtered, scan = filtered_projections(
+        projections, window=window, cutoff=cutoff, redundancy=redundancy, max_gap_deg=max_gap_deg
+    )
+    backproject = BackprojectionOp(grid, scan, dtype=filtered.dtype, device=device_of(filtered))
+    return Volume(backproject(filtered), grid, "1/mm")
