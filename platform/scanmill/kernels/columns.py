@@ -55,7 +55,7 @@ def sample_run(run: Any, column: Any, z0: Any, dz: Any) -> None:
     first = np.int32(min(max(math.ceil(-z0 / dz), zero), rows))
     last = np.int32(min(max(math.floor((top - z0) / dz), real(-1)), rows - real(1)))
     for v in range(first, last + 1):
-        z = max(z0 + real(v) * dz, zero)
+        z = z0 + real(v) * dz
         k = np.int32(z)
         f = z - real(k)
         below = run[k]
@@ -86,7 +86,16 @@ def project_column(view: int, u: int, volume: Any, tables: Any, cone: int, run: 
 
 @compiled
 def project_view(
-    view: int, along_x: Any, along_y: Any, drive: Any, tables: Any, cone: int, dz_mm: Any, runs: Any, work: Any, out: Any
+    view: int,
+    along_x: Any,
+    along_y: Any,
+    drive: Any,
+    tables: Any,
+    cone: int,
+    dz_mm: Any,
+    runs: Any,
+    work: Any,
+    out: Any,
 ) -> None:
     """One view of ``out`` (view, row, column).
 
@@ -135,47 +144,44 @@ def _scale_views(n: int, projections: Any, tables: Any, dz_mm: Any, pad: int, ou
 
 
 @compiled
-def hat_3(column: Any, run: Any, n: int, x0: Any, step: Any, dz: Any) -> None:
+def hat_3(column: Any, run: Any, first: int, last: int, x0: Any, step: Any, dz: Any) -> None:
     """Resample for 2/3 <= dz <= 1, where three rows lie under a hat and two signs are known."""
     real = run.dtype.type
-    zero, one, two, end = real(0), real(1), real(2), real(column.shape[0] - 4)
-    for k in range(n):
+    zero, one, two = real(0), real(1), real(2)
+    for k in range(first, last):
         x = x0 + real(k) * step
-        first = math.floor(x) + one
-        e = (first - x) * dz
-        v = np.int32(min(max(first, zero), end))
+        v = np.int32(x) + np.int32(1)
+        e = (real(v) - x) * dz
         middle = column[v + 1] * (one - abs(one - e - dz))
         run[k] = column[v] * e + middle + column[v + 2] * max(two - e - dz - dz, zero)
 
 
 @compiled
-def hat_4(column: Any, run: Any, n: int, x0: Any, step: Any, dz: Any) -> None:
+def hat_4(column: Any, run: Any, first: int, last: int, x0: Any, step: Any, dz: Any) -> None:
     """Resample for dz >= 1/2, where at most four rows lie under a hat."""
     real = run.dtype.type
-    zero, one, end = real(0), real(1), real(column.shape[0] - 4)
-    for k in range(n):
+    zero, one = real(0), real(1)
+    for k in range(first, last):
         x = x0 + real(k) * step
-        first = math.floor(x) + one
-        q = one - (first - x) * dz
-        v = np.int32(min(max(first, zero), end))
+        v = np.int32(x) + np.int32(1)
+        q = one - (real(v) - x) * dz
         low = column[v] * max(one - abs(q), zero) + column[v + 1] * max(one - abs(q - dz), zero)
         q -= dz + dz
         run[k] = low + column[v + 2] * max(one - abs(q), zero) + column[v + 3] * max(one - abs(q - dz), zero)
 
 
 @compiled
-def hat_any(column: Any, run: Any, n: int, x0: Any, step: Any, dz: Any) -> None:
-    """Resample for any dz > 0: four rows at a time."""
+def hat_any(column: Any, run: Any, first: int, last: int, x0: Any, step: Any, dz: Any, taps: int) -> None:
+    """Resample for any dz > 0: row after row under the hats."""
     real = run.dtype.type
-    zero, one, end = real(0), real(1), real(column.shape[0] - 1)
-    for k in range(n):
+    zero, one = real(0), real(1)
+    for k in range(first, last):
         run[k] = zero
-    for tap in range(np.int32(math.ceil(step + step))):
-        for k in range(n):
+    for tap in range(1, taps + 1):
+        for k in range(first, last):
             x = x0 + real(k) * step
-            first = math.floor(x) + one + real(tap)
-            v = np.int32(min(max(first, zero), end))
-            run[k] += column[v] * max(one - abs(one - (first - x) * dz), zero)
+            v = np.int32(x) + np.int32(tap)
+            run[k] += column[v] * max(one - abs(one - (real(v) - x) * dz), zero)
 
 
 @compiled
@@ -184,12 +190,23 @@ def resample(column: Any, run: Any, n: int, pad: int, z0: Any, dz: Any) -> None:
     real = run.dtype.type
     step = real(1) / dz
     x0 = real(pad) - (z0 + real(1)) * step
+    slices, zero = real(n), real(0)
+    taps = np.int32(math.ceil(step + step))
+    first = np.int32(min(max(math.ceil(-x0 * dz), zero), slices))
+    last = (
+        np.int32(min(max(math.floor((real(column.shape[0] - max(taps, 4) - 1) - x0) * dz), real(-1)), slices - real(1)))
+        + 1
+    )
+    for k in range(first):
+        run[k] = zero
+    for k in range(last, n):
+        run[k] = zero
     if dz >= real(0.66667) and dz <= real(1):
-        hat_3(column, run, n, x0, step, dz)
+        hat_3(column, run, first, last, x0, step, dz)
     elif dz >= real(0.50001):
-        hat_4(column, run, n, x0, step, dz)
+        hat_4(column, run, first, last, x0, step, dz)
     else:
-        hat_any(column, run, n, x0, step, dz)
+        hat_any(column, run, first, last, x0, step, dz, taps)
 
 
 @compiled
@@ -214,9 +231,9 @@ def backproject_plane(
     n_planes, padded, nz = out.shape
     end = real(padded - 1)
     plane = out[p]
-    for j in range(padded):
+    for i in range(padded):
         for k in range(nz):
-            plane[j, k] = zero
+            plane[i, k] = zero
     d = real(p) - real(n_planes - 1) * real(0.5)
     n_views, n_columns = drive.shape
     for view in range(n_views):

@@ -34,9 +34,10 @@ THREADS_PER_BLOCK = 128
 KERNELS: dict[str, Kernel] = {}
 """Every kernel whose module has been imported, by name: for the tests and for `scanmill doctor`."""
 
-if numba.config.THREADING_LAYER in ("default", "workqueue"):
+CONFIG: Any = numba.config
+if CONFIG.THREADING_LAYER in ("default", "workqueue"):
     # "threadsafe" is tbb or omp; the third layer, workqueue, aborts the process when two threads use it.
-    numba.config.THREADING_LAYER = "threadsafe"
+    CONFIG.THREADING_LAYER = "threadsafe"
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -103,8 +104,8 @@ class Kernel:
 def threads(n_threads: int) -> Iterator[None]:
     """Let the CPU kernels of this thread use ``n_threads`` cores inside the block."""
     before = numba.get_num_threads()
-    if not 1 <= n_threads <= numba.config.NUMBA_NUM_THREADS:
-        raise SpecError("impossible number of threads", expected=f"1 to {numba.config.NUMBA_NUM_THREADS}", got=n_threads)
+    if not 1 <= n_threads <= CONFIG.NUMBA_NUM_THREADS:
+        raise SpecError("impossible number of threads", expected=f"1 to {CONFIG.NUMBA_NUM_THREADS}", got=n_threads)
     numba.set_num_threads(n_threads)
     try:
         yield

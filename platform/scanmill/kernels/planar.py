@@ -10,7 +10,6 @@ P. M. Joseph, IEEE Trans. Med. Imaging 1 (1982) 192-196, doi:10.1109/TMI.1982.43
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -70,9 +69,8 @@ def two_taps(sinogram: Any, tables: Any, x: Any, y: Any, tap: int) -> Any:
     total = zero
     for view in range(sinogram.shape[0]):
         u = tables[0, view] + tables[1, view] * x + tables[2, view] * y
-        first = math.floor(u - tables[3, view]) + shift
-        i = np.int32(min(max(first, zero), end))
-        off, height, slope = first - u, tables[4, view], tables[5, view]
+        i = np.int32(min(max(u - tables[3, view] + shift, zero), end))
+        off, height, slope = real(i) - u, tables[4, view], tables[5, view]
         w0 = max(height - slope * abs(off), zero)
         w1 = max(height - slope * abs(off + one), zero)
         total += sinogram[view, i] * w0 + sinogram[view, i + 1] * w1
@@ -105,5 +103,37 @@ def _backproject_voxels(n: int, sinograms: Any, tables: Any, taps: int, out: Any
         backproject_voxel(owner, sinograms, tables, taps, out)
 
 
+@compiled
+def backproject_plane(owner: int, projections: Any, axis: int, drive: Any, tables: Any, out: Any) -> None:
+    """One plane of ``out`` (driving, z, across + 2): what rays driven by ``axis`` put there; adjoint of `project_ray`.
+
+    ``projections`` is (view, row, column), already times the path; ``drive`` and ``tables`` are as in `project_ray`.
+    """
+    real = out.dtype.type
+    one, zero = real(1), real(0)
+    n_planes, _, padded = out.shape
+    p, k = owner % n_planes, owner // n_planes
+    d = real(p) - real(n_planes - 1) * real(0.5)
+    end = real(padded - 1)
+    plane = out[p, k]
+    for i in range(padded):
+        plane[i] = zero
+    for view in range(drive.shape[0]):
+        for u in range(drive.shape[1]):
+            across = tables[0, view, u] + one + d * tables[1, view, u]
+            if drive[view, u] == axis and across > zero and across < end:
+                j = np.int32(across)
+                upper = projections[view, k, u] * (across - real(j))
+                plane[j] += projections[view, k, u] - upper
+                plane[j + 1] += upper
+
+
+@driver
+def _backproject_planes(n: int, projections: Any, axis: int, drive: Any, tables: Any, out: Any) -> None:
+    for owner in prange(n):
+        backproject_plane(owner, projections, axis, drive, tables, out)
+
+
 PROJECT = Kernel("planar.project", project_ray, _project_rays)
 BACKPROJECT = Kernel("planar.backproject", backproject_voxel, _backproject_voxels)
+PLANES = Kernel("planar.planes", backproject_plane, _backproject_planes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from typing import Any, Literal
 
 import numpy as np
@@ -14,9 +13,11 @@ from scanmill.errors import SpecError
 from scanmill.geometry import ScanGeometry, VolumeGeometry
 from scanmill.operators.linear import LinearOperator
 from scanmill.operators.projection_frames import Frames, frames_of, is_flat, require_rows_in_slices
-from scanmill.operators.projection_methods import FEW_SLICES, ByColumns, ByRays, InSlices, Method
+from scanmill.operators.projection_methods import ByColumns, ByRays, InSlices, Method
 
 Ownership = Literal["slices", "columns", "rays"]
+MANY_SLICES = 16
+"""From so many slices on, whole detector columns are faster than single elements."""
 
 
 class ProjectionOp(LinearOperator):
@@ -46,7 +47,7 @@ class ProjectionOp(LinearOperator):
         if self.dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
             raise SpecError("projections are computed in float32 or float64", got=str(self.dtype))
         self.volume_geometry, self.scan, self.device = volume_geometry, scan, device
-        frames, self.ownership = _plan(volume_geometry, scan, device, ownership)
+        frames, self.ownership = plan_projection(volume_geometry, scan, device, ownership)
         with use_device(device):
             self._method = _method(frames, self.dtype, device, self.ownership)
 
@@ -73,22 +74,23 @@ class ProjectionOp(LinearOperator):
         return part
 
 
-def _plan(
+def plan_projection(
     volume_geometry: VolumeGeometry, scan: ScanGeometry, device: str, ownership: Ownership | None
 ) -> tuple[Frames, Ownership]:
+    """The rays in the grid's indices, and the kernels that will do them; `InputError` or `SpecError` as above."""
     frames = frames_of(volume_geometry, scan)
     flat = scan.beam == "fan" or (scan.beam == "parallel" and is_flat(frames))
     if flat:
         frames = require_rows_in_slices(frames)
     possible: list[Ownership] = ["rays"]
     if flat:
-        few = scan.beam == "parallel" and (frames.shape[0] < FEW_SLICES or device != "cpu")
-        stacks: list[Ownership] = ["columns"] if scan.beam == "fan" else ["columns", "slices"]
-        possible += stacks if few or scan.beam == "fan" else stacks[::-1]
+        possible += ["columns", "slices"] if frames.shape[0] < MANY_SLICES else ["slices", "columns"]
     elif scan.beam == "cone" and ByColumns.can(frames):
         possible.append("columns")
+    if device != "cpu":
+        possible = ["rays", "slices"] if flat and scan.beam == "parallel" else ["rays"]
     if ownership is None:
-        return frames, possible[-1] if device == "cpu" or possible[-1] == "slices" else "rays"
+        return frames, possible[-1]
     if ownership not in possible:
         raise SpecError("these kernels cannot do this geometry", expected=" or ".join(possible), got=ownership)
     return frames, ownership

@@ -31,10 +31,12 @@ class Method(ABC):
         return to_device(np.ascontiguousarray(table, dtype=self.dtype), self.device)
 
     @abstractmethod
-    def project(self, x: Array) -> Array: ...
+    def project(self, x: Array) -> Array:
+        """Line integrals of a volume (z, y, x), as (view, row, column)."""
 
     @abstractmethod
-    def backproject(self, y: Array) -> Array: ...
+    def backproject(self, y: Array) -> Array:
+        """The adjoint."""
 
     @abstractmethod
     def _take(self, views: Any) -> None:
@@ -49,42 +51,50 @@ class Method(ABC):
 
 
 class InSlices(Method):
-    """Parallel rays within slices, an element at a time: the fast way for one slice or few, and for the GPU."""
+    """Rays within slices, an element at a time: the fast way for few slices, and parallel rays on a GPU.
+
+    The adjoint is a gather for parallel rays; for fans it is owned by planes, which is for the CPU.
+    """
 
     def __init__(self, frames: Frames, dtype: Any, device: str) -> None:
         super().__init__(frames, dtype, device)
         drive, tables = column_tables(frames)
         self.drive = to_device(drive, device)
         self.tables = self.cast(np.stack([tables[0], tables[1], np.sqrt(tables[2])]))
-        shadows, self.taps = shadow_tables(frames)
-        shadows[0] += 2
-        self.shadows = self.cast(shadows)
+        self.shadows, self.taps = None, 0
+        if not frames.diverging:
+            shadows, self.taps = shadow_tables(frames)
+            shadows[0] += 2
+            self.shadows = self.cast(shadows)
 
     def _take(self, views: Any) -> None:
-        self.drive, self.tables, self.shadows = self.drive[views], self.tables[:, views], self.shadows[:, views]
+        self.drive, self.tables = self.drive[views], self.tables[:, views]
+        self.shadows = None if self.shadows is None else self.shadows[:, views]
 
-    def project(self, x: Array) -> Array:
-        out = xp_of(x).empty((self.n_views, self.n_rows, self.n_columns), self.dtype)
-        project_in_slices(x, self.drive, self.tables, out)
-        return out
-
-    def backproject(self, y: Array) -> Array:
+    def project(self, x: Array) -> Array:  # noqa: D102
         from scanmill.kernels import planar
 
-        out = xp_of(y).empty(self.volume_shape, self.dtype)
-        planar.BACKPROJECT(out.size, padded_sinograms(y), self.shadows, self.taps, out)
+        xp, (nz, ny, nx) = xp_of(x), x.shape
+        along_x = xp.zeros((nz, ny + planar.VOLUME_PAD, nx), x.dtype)
+        along_y = xp.zeros((nz, nx + planar.VOLUME_PAD, ny), x.dtype)
+        along_x[:, 1 : ny + 1], along_y[:, 1 : nx + 1] = x, x.transpose(0, 2, 1)
+        out = xp.empty((self.n_views, self.n_rows, self.n_columns), self.dtype)
+        planar.PROJECT(out.size, along_x, along_y, self.drive, self.tables, out)
         return out
 
+    def backproject(self, y: Array) -> Array:  # noqa: D102
+        from scanmill.kernels import planar
 
-def project_in_slices(x: Array, drive: Array, tables: Array, out: Array) -> None:
-    """Write the line integrals within the slices of ``x`` to ``out`` (view, row, column)."""
-    from scanmill.kernels import planar
-
-    xp, (nz, ny, nx) = xp_of(x), x.shape
-    along_x = xp.zeros((nz, ny + planar.VOLUME_PAD, nx), x.dtype)
-    along_y = xp.zeros((nz, nx + planar.VOLUME_PAD, ny), x.dtype)
-    along_x[:, 1 : ny + 1], along_y[:, 1 : nx + 1] = x, x.transpose(0, 2, 1)
-    planar.PROJECT(out.size, along_x, along_y, drive, tables, out)
+        xp, (nz, ny, nx) = xp_of(y), self.volume_shape
+        if self.shadows is not None:
+            out = xp.empty(self.volume_shape, self.dtype)
+            planar.BACKPROJECT(out.size, padded_sinograms(y), self.shadows, self.taps, out)
+            return out
+        scaled = y * self.tables[2][:, None, :]
+        x_planes, y_planes = xp.empty((nx, nz, ny + 2), self.dtype), xp.empty((ny, nz, nx + 2), self.dtype)
+        for axis, planes in enumerate((x_planes, y_planes)):
+            planar.PLANES(nz * len(planes), scaled, axis, self.drive, self.tables, planes)
+        return xp.ascontiguousarray(x_planes[:, :, 1:-1].transpose(1, 2, 0) + y_planes[:, :, 1:-1].transpose(1, 0, 2))
 
 
 def padded_sinograms(y: Array) -> Array:
@@ -108,9 +118,8 @@ class ByColumns(Method):
         super().__init__(frames, dtype, device)
         drive, tables = column_tables(frames)
         nearest, _ = row_steps(frames, drive, tables)
-        self.pad = max(4, math.ceil(2 / nearest) + 1) if self.cone else 0
+        self.pad = max(5, math.ceil(2 / nearest) + 2) if self.cone else 0
         self.drive, self.tables = to_device(drive, device), self.cast(tables)
-        self.flat_tables = None if self.cone else self.cast(np.stack([tables[0], tables[1], np.sqrt(tables[2])]))
 
     @staticmethod
     def can(frames: Frames) -> bool:
@@ -124,16 +133,12 @@ class ByColumns(Method):
 
     def _take(self, views: Any) -> None:
         self.drive, self.tables = self.drive[views], self.tables[:, views]
-        self.flat_tables = None if self.flat_tables is None else self.flat_tables[:, views]
 
-    def project(self, x: Array) -> Array:
+    def project(self, x: Array) -> Array:  # noqa: D102
         from scanmill.kernels import columns
 
         xp, (nz, ny, nx) = xp_of(x), self.volume_shape
         out = xp.empty((self.n_views, self.n_rows, self.n_columns), self.dtype)
-        if self.flat_tables is not None and nz < FEW_SLICES:
-            project_in_slices(x, self.drive, self.flat_tables, out)
-            return out
         along_x, along_y = xp.zeros((nx, ny + 2, nz), self.dtype), xp.zeros((ny, nx + 2, nz), self.dtype)
         along_x[:, 1:-1], along_y[:, 1:-1] = x.transpose(2, 1, 0), x.transpose(1, 2, 0)
         runs = xp.zeros((self.n_views, nz + 3), self.dtype)
@@ -144,7 +149,7 @@ class ByColumns(Method):
         )  # fmt: skip
         return out[:, ::-1] if self.flip else out
 
-    def backproject(self, y: Array) -> Array:
+    def backproject(self, y: Array) -> Array:  # noqa: D102
         from scanmill.kernels import columns
 
         xp, (nz, ny, nx), pad = xp_of(y), self.volume_shape, self.pad
@@ -159,10 +164,6 @@ class ByColumns(Method):
         out = xp.empty(self.volume_shape, self.dtype)
         columns.MERGE(ny, *passes, out)
         return out
-
-
-FEW_SLICES = 4
-"""Below this many slices an element at a time is faster than a column at a time."""
 
 
 def _upright(frames: Frames) -> tuple[Frames, HostArray, HostArray]:
@@ -185,7 +186,7 @@ class ByRays(Method):
     def _take(self, views: Any) -> None:
         self.frames, self.maps = self.frames[views], self.maps[:, views]
 
-    def project(self, x: Array) -> Array:
+    def project(self, x: Array) -> Array:  # noqa: D102
         from scanmill.kernels import rays
 
         xp, batch = xp_of(x), self.volume_shape[0] if self.stacked else 1
@@ -195,7 +196,7 @@ class ByRays(Method):
         rays.PROJECT(out.size, flat, *self.grid, self.frames, self.mm, out)
         return xp.ascontiguousarray(out[:, :, 0].transpose(1, 0, 2)) if self.stacked else out[0]
 
-    def backproject(self, y: Array) -> Array:
+    def backproject(self, y: Array) -> Array:  # noqa: D102
         from scanmill.kernels import rays
 
         xp = xp_of(y)

@@ -1,0 +1,157 @@
+"""Every kernel: for the GPU without a double, in bounds, the same in plain Python, the same for any number of threads."""
+
+import importlib.util
+import subprocess
+import sys
+
+import laws
+import numba
+import numpy as np
+import pytest
+
+from scanmill.kernels import columns, launch, planar, rays, voxels
+from scanmill.operators.backprojection import BackprojectionOp
+from scanmill.operators.projection import ProjectionOp
+
+MODULES = {module.__name__.rpartition(".")[2]: module for module in (columns, planar, rays, voxels)}
+
+
+def operators(dtype):
+    """Operators that between them call every kernel, and every branch of the resampling."""
+    grid, small = laws.GRID, laws.wide(laws.GRID)
+    for scan in (laws.parallel(grid, 0.5), laws.fan(grid, 1.0)):
+        for ownership in ("slices", "columns", "rays"):
+            yield ProjectionOp(grid, scan, dtype=dtype, ownership=ownership)
+    for row_spacing in (0.4, 0.6, 0.9, 2.5):
+        yield ProjectionOp(small, laws.cone(1.0, row_spacing=row_spacing), dtype=dtype)
+    yield ProjectionOp(grid, laws.tilted(laws.cone(1.0)), dtype=dtype)
+    yield BackprojectionOp(grid, laws.fan(grid, 1.0), dtype=dtype)
+    yield BackprojectionOp(grid, laws.cone(1.0), dtype=dtype)
+
+
+def calls_of(dtype):
+    """Every kernel call of those operators: (kernel, number of owners, arguments before the call, after it)."""
+    calls = []
+    run = launch.Kernel.__call__
+
+    def record(kernel, n_owners, *args):
+        before = copies(args)
+        run(kernel, n_owners, *args)
+        calls.append((kernel, n_owners, before, copies(args)))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(launch.Kernel, "__call__", record)
+        launch.warm_up()
+        for op in operators(dtype):
+            y = op(laws.noise(op.in_shape, dtype, 1))
+            if op.matched:
+                op.H(laws.noise(y.shape, dtype, 2))
+    return calls
+
+
+def copies(args):
+    return tuple(arg.copy() if isinstance(arg, np.ndarray) else arg for arg in args)
+
+
+@pytest.fixture(scope="module")
+def calls():
+    return calls_of(np.float32)
+
+
+def test_the_calls_below_hold_every_kernel(calls):
+    here = {name for name in launch.KERNELS if name.partition(".")[0] in {*MODULES, "golden_sum"}}
+    assert {kernel.name for kernel, *_ in calls} == here
+
+
+def test_ptx_without_a_driver_holds_no_double(calls, monkeypatch):
+    cuda = pytest.importorskip("numba.cuda", reason="numba-cuda is not installed")
+    dispatcher = importlib.import_module("numba.cuda.dispatcher")
+    for capability in ((8, 0), (9, 0)):
+        device = type("Device", (), {"compute_capability": capability})()
+        monkeypatch.setattr(dispatcher, "get_current_device", lambda device=device: device)
+        for name, (kernel, _, args, _) in {call[0].name: call for call in calls}.items():
+            types = numba.types.Tuple([numba.typeof(arg) for arg in args])
+            ptx, _ = cuda.compile_ptx(kernel.cuda_function, (numba.types.int64, types), cc=capability)
+            assert f".target sm_{capability[0]}{capability[1]}" in ptx
+            doubles = [line for line in ptx.splitlines() if ".f64" in line]
+            assert not doubles, f"{name}: {doubles[:5]}"
+
+
+@pytest.fixture(scope="module")
+def checked_bodies():
+    """The bodies again, every helper with them, compiled to raise IndexError at an index out of bounds."""
+    bodies = {}
+    with pytest.MonkeyPatch.context() as patch:
+        for register in ("compiled", "driver"):
+            patch.setattr(launch, register, numba.njit(boundscheck=True, fastmath=launch.FAST))
+        patch.setattr(launch, "KERNELS", {})
+        for module in MODULES.values():
+            spec = importlib.util.spec_from_file_location(f"checked_{module.__name__}", module.__file__)
+            spec.loader.exec_module(importlib.util.module_from_spec(spec))
+        bodies.update({name: kernel.body for name, kernel in launch.KERNELS.items()})
+    return bodies
+
+
+def test_serial_with_bounds_checked(calls, checked_bodies):
+    for kernel, n_owners, before, after in calls:
+        if kernel.name not in checked_bodies:
+            continue
+        args = copies(before)
+        for owner in range(n_owners):
+            checked_bodies[kernel.name](owner, *args)
+        for arg, expected in zip(args, after, strict=True):
+            if isinstance(arg, np.ndarray):
+                assert np.abs(arg - expected).max(initial=0) <= 1e-5 * np.abs(expected).max(initial=1), kernel
+
+
+def test_a_bounds_check_can_fail():
+    @numba.njit(boundscheck=True)
+    def beyond(x):
+        return x[len(x)]
+
+    with pytest.raises(IndexError):
+        beyond(np.zeros(3))
+
+
+def test_plain_python_gives_the_same(calls):
+    for name, (kernel, n_owners, before, after) in {call[0].name: call for call in calls}.items():
+        args, owner = copies(before), n_owners // 2
+        kernel.body.py_func(owner, *args)
+        for arg, start, expected in zip(args, before, after, strict=True):
+            if isinstance(arg, np.ndarray):
+                touched = arg != start
+                np.testing.assert_allclose(arg[touched], expected[touched], rtol=1e-4, atol=1e-4, err_msg=name)
+
+
+@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="needs two cores")
+def test_one_thread_and_two_agree_bit_for_bit(calls):
+    for kernel, n_owners, before, _ in calls:
+        results = []
+        for n_threads in (1, 2):
+            args = copies(before)
+            with launch.threads(n_threads):
+                kernel(n_owners, *args)
+            results.append(args)
+        for one, two in zip(*results, strict=True):
+            np.testing.assert_array_equal(one, two, err_msg=kernel.name)
+
+
+LAYER = """
+import threading
+from scanmill.kernels import launch
+ends = [threading.Thread(target=launch.warm_up) for _ in range(4)]
+[thread.start() for thread in ends], [thread.join() for thread in ends]
+import numba
+print(numba.threading_layer())
+"""
+
+
+def test_the_thread_layer_survives_several_threads():
+    done = subprocess.run([sys.executable, "-c", LAYER], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() in ("omp", "tbb")
+
+
+def test_operators_do_not_import_numba_until_used():
+    program = "import sys, scanmill.operators, scanmill.operators.projection; sys.exit('numba' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 0
