@@ -41,7 +41,7 @@ def test_a_gpu_is_shared_only_as_the_job_says(claim, n):
 @pytest.mark.xdist_group("ray")
 def test_a_run_on_ray(ray_session, make_cohort, tmp_path):
     cohort = make_cohort(24, {3: "input", 11: "kill"})
-    job = JobSpec.from_mapping({"name": "on ray", "stages": [STAGE]})
+    job = JobSpec.from_mapping({"name": "on ray", "stages": [{**STAGE, "attempts": 2}]})
     summary = start_run(job, cohort, out=tmp_path, workers=3)
     assert summary.status == "done"
     rows = {row["row_key"]: row for row in pq.read_table(Path(summary.folder) / "results.parquet").to_pylist()}

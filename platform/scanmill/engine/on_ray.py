@@ -27,6 +27,7 @@ from ray.exceptions import RayError  # noqa: E402
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # noqa: E402
 
 POLL_S = 10.0
+ENVIRONMENT_S = 60.0
 SECONDS_BETWEEN_NODE_CHECKS = 5.0
 MOST_FAILED_STARTS = 5
 """In a row, before any worker has come up since: then the run ends with the reason."""
@@ -57,6 +58,7 @@ class OnRay:
         self._heard: list[Heard] = []
         self._drained: set[str] = set()
         self._environments: dict[str, Mapping[str, Any]] = {}
+        self._nodes: dict[str, Any] = {}
         self._known_places: set[str] = set()
         self._started = self._failed_starts = 0
         self._looked = 0.0
@@ -131,6 +133,11 @@ class OnRay:
 
     def environments(self) -> Mapping[str, Mapping[str, Any]]:
         """By node."""
+        for node, call in list(self._nodes.items()):
+            try:
+                self._environments[node] = ray.get(call, timeout=ENVIRONMENT_S)
+            except RayError:  # that worker died before it had told; the next one on the node is asked
+                del self._nodes[node]
         return dict(self._environments)
 
     def close(self) -> None:
@@ -164,7 +171,7 @@ class OnRay:
 
     def _ready(self, hand: Hand, told: Mapping[str, Any]) -> None:
         hand.device = told["device"]
-        self._environments[hand.place.node] = told["environment"]
+        self._nodes.setdefault(hand.place.node, hand.actor.environment.remote())
         self._failed_starts = 0
         self._heard.append(CapacityGranted(hand.name, hand.device, hand.place.node, 0.0))
 

@@ -6,14 +6,15 @@ import importlib
 import os
 import queue
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from scanmill.engine.closure import closure_hash
+from scanmill.engine.closure import closure, closure_hash
 from scanmill.engine.environment import environment_record
 from scanmill.engine.execute import Site
+from scanmill.engine.stage_steps import bind
 from scanmill.engine.task import StageWork, Task
 from scanmill.engine.worker import Worker, WorkerEvent
 
@@ -38,11 +39,16 @@ class RayWorker:
         set_threads(self._cpus)
         array_device, self._device = own_device(self._node, self._device)
         os.environ[DEVICE_VARIABLE] = self._device
-        warm_kernels(array_device)
+        if needs_kernels(work):
+            warm_kernels(array_device)
         site = Site(self._device, self._node, array_device)
         self._worker = Worker(self._name, site, self._events.put)
         self._worker.set_stage(work)
-        return {"device": self._device, "environment": environment_record(self._node), "pid": os.getpid()}
+        return {"device": self._device, "pid": os.getpid()}
+
+    def environment(self) -> dict[str, Any]:
+        """The record of this node."""
+        return environment_record(self._node)
 
     def set_stage(self, work: StageWork) -> None:
         """The next stage."""
@@ -89,6 +95,11 @@ def own_device(node: str, place: str) -> tuple[str, str]:
     return ("cuda:0", f"{node}/cuda:{numbers[0]}") if numbers else ("cpu", place)
 
 
+def needs_kernels(work: StageWork) -> bool:
+    """Whether a step of the stage can reach a kernel; Numba takes seconds to import."""
+    return any(LAUNCH in closure(bound.step.run.__module__) for bound in bind(work.steps))
+
+
 def warm_kernels(array_device: str) -> None:
     """Run the golden kernel once, so that no unit pays for compiling and a broken device is seen before it works."""
     if find_spec(LAUNCH) is None:
@@ -103,8 +114,3 @@ def warm_kernels(array_device: str) -> None:
 
     with use_device(array_device):
         warm_up(xp_of(to_device([0.0], array_device)))
-
-
-def facts(told: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    """The device and the environment record of a prepared worker."""
-    return str(told["device"]), told["environment"]
