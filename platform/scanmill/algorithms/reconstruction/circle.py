@@ -72,7 +72,7 @@ def circle_of(scan: ScanGeometry) -> Circle:
 
 
 def _dot(a: HostArray, b: HostArray) -> HostArray:
-    return np.einsum("ij,ij->i", a, b)
+    return np.asarray(np.einsum("ij,ij->i", a, b))
 
 
 def _check(deviation: HostArray, rule: str) -> None:

@@ -104,7 +104,7 @@ def ray_weights(circle: Circle, *, redundancy: Redundancy = "auto", max_gap_rad:
         share = parker_share(circle, arcs)
     else:
         share = smooth_share(circle, arcs)
-    return share * arcs.step[:, None]
+    return np.asarray(share * arcs.step[:, None])
 
 
 def smooth_share(circle: Circle, arcs: Arcs) -> HostArray:
