@@ -45,16 +45,15 @@ class Dispatch:
 
     def leaves(self, worker: Worker) -> None:
         """A worker gets nothing more; a unit that had claimed it, and has not got it yet, waits for another."""
-        self._hungry.pop(worker.name, None)
         task = worker.claim
-        if task is None or task.unit_id in worker.leases:
-            return
-        if self._claims[task.unit_id][0] is worker and task.state == "waiting":
-            self.unclaim(task)
-            self._waiting.add(task, alone=True)
-        else:
-            self._claims[task.unit_id].remove(worker)
-            worker.claim = None
+        if task is not None and task.unit_id not in worker.leases:
+            if self._claims[task.unit_id][0] is worker and task.state == "waiting":
+                self.unclaim(task)
+                self._waiting.add(task, alone=True)
+            else:
+                self._claims[task.unit_id].remove(worker)
+                worker.claim = None
+        self._hungry.pop(worker.name, None)
 
     def unclaim(self, task: Task) -> None:
         """The unit has ended, or no longer wants to run: its workers are free."""

@@ -48,7 +48,7 @@ class Ledger:
             _make_folder(Path(url.database or ""))
         engine = connect(url)
         try:
-            with mapped(url), engine.connect().execution_options(writes=True) as connection, connection.begin():
+            with mapped(url), engine.execution_options(writes=True).begin() as connection:
                 bring_up_to_date(connection, name_of(url))
         except BaseException:
             engine.dispose()
@@ -217,9 +217,9 @@ class Ledger:
 
     @contextmanager
     def _transaction(self, *, writes: bool = False) -> Iterator[Connection]:
-        with mapped(self.url), self._engine.connect().execution_options(writes=writes) as connection:
-            with connection.begin():
-                yield connection
+        engine = self._engine.execution_options(writes=writes)
+        with mapped(self.url), engine.begin() as connection:
+            yield connection
 
     @contextmanager
     def _office(self, epoch: Epoch) -> Iterator[Connection]:

@@ -74,14 +74,27 @@ class FileLock:
 
 
 class AdvisoryLock:
-    """A PostgreSQL advisory lock of a connection of its own; the server lets go when the connection breaks."""
+    """A PostgreSQL advisory lock of a connection of its own; the server lets go when the connection breaks.
+
+    A forked child would hold the connection open beyond its parent's death, so its end is turned into nothing.
+    """
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        self._connection: Connection | None = connection
+        self._socket: int = connection.connection.dbapi_connection.fileno()  # type: ignore[union-attr]
+        os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self) -> None:
+        if self._connection is not None:
+            nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+            os.dup2(nothing, self._socket, inheritable=False)
+            os.close(nothing)
 
     def release(self) -> None:
         """Close the connection, and the lock with it."""
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
 
 def take_lock(engine: Engine, run_id: str, wait_s: float) -> Lock:
