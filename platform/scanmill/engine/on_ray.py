@@ -29,7 +29,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # noq
 POLL_S = 10.0
 ENVIRONMENT_S = 60.0
 SECONDS_BETWEEN_NODE_CHECKS = 5.0
-MOST_FAILED_STARTS = 5
+MOST_FAILED_STARTS = 3
 """In a row, before any worker has come up since: then the run ends with the reason."""
 
 

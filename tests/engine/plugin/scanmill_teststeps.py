@@ -108,14 +108,14 @@ class OutOfMemoryError(Exception):
 
 class FaultParams(Params):
     seconds: float = 0.0
-    once: str = ""
+    bad_device: str = "none"
 
 
 def _fault(inputs, params, ctx):
     """What goes wrong stands in the row's column ``fault``."""
     time.sleep(params.seconds)
     columns = ctx.rows[0].columns
-    if os.environ.get("SCANMILL_DEVICE", "-").endswith(os.environ.get("SCANMILL_TEST_BAD_DEVICE", "none")):
+    if os.environ.get("SCANMILL_DEVICE", "-").endswith(params.bad_device):
         raise RuntimeError("this device computes nothing")
     fault = columns.get("fault") or ""
     if fault:
