@@ -64,7 +64,7 @@ def test_all_views_merged_sirt_finds_the_truth(htc, truth):
     began = time.monotonic()
     image = sirt(op, merged.array, n_iterations=50)
     score = matthews(image, truth)
-    print(f"merged, 549 views: SIRT 50 {score:.4f}, {time.monotonic() - began:.1f} s")  # noqa: T201
+    print(f"merged, 549 views: SIRT 50 {score:.4f}, {time.monotonic() - began:.1f} s")
     assert score >= 0.95
     assert matthews(fbp(merged, GRID, window="hann").array, truth) >= 0.95
 
@@ -80,5 +80,5 @@ def test_on_every_row_alone_tv_beats_fbp_by_one_setting_for_all(htc, truth, name
     )
     began = time.monotonic()
     score = matthews(pdhg_tv(ProjectionOp(GRID, row.geometry), row.array, **TV), truth)
-    print(f"{name}: FBP {filtered:.4f}, TV {score:.4f}, {time.monotonic() - began:.1f} s")  # noqa: T201
+    print(f"{name}: FBP {filtered:.4f}, TV {score:.4f}, {time.monotonic() - began:.1f} s")
     assert score > filtered + 0.03

@@ -115,7 +115,7 @@ def smooth_share(circle: Circle, arcs: Arcs) -> HostArray:
     own = _rise(arcs.distance_to_end(circle.angles)[:, None], TAPER_RAD) * _edge(circle.t, lower, upper)
     other = _rise(arcs.distance_to_end(other_angle), TAPER_RAD)
     other = other * _edge(-circle.t, lower[other_view, 0], upper[other_view, 0])
-    return own / (own + other)
+    return np.asarray(own / (own + other))
 
 
 def parker_share(circle: Circle, arcs: Arcs) -> HostArray:
