@@ -77,7 +77,7 @@ def test_the_counts_add_up_to_the_manifest(page):
 
 
 def test_the_worst_row_stands_first(page):
-    shown = re.findall(r"<p><b>(row-\d)</b>", page)
+    shown = re.findall(r"<div class="about"><b>(row-\d)</b>", page)
     assert shown == ["row-1", "row-2", "row-0"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from scanmill.arrays import HostArray
 STATES = ("done", "failed", "quarantined", "cancelled", "waiting")
 RANKING = ("mcc", "dice", "ssim", "psnr")
 """Metrics of which low is bad, the most telling first; a name that ends in one of these words ranks the rows."""
+TELLING = (*RANKING, "nrmse", "rmse", "noise", "edge_width_mm")
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Failure:
-    """Rows that ended for one reason."""
+    """Rows that ended for one reason; ``error`` is what the first of them said, ``row_keys`` are a few of them."""
 
     state: str
     error_class: str
@@ -70,13 +72,15 @@ def spreads(table: pa.Table, prefix: str) -> list[Spread]:
 def failures(table: pa.Table, examples: int = 5) -> list[Failure]:
     """The rows that are not done, by state and reason, the most frequent first."""
     groups: dict[tuple[str, str, str], list[str]] = {}
+    texts: dict[tuple[str, str, str], str] = {}
     bad = table.filter(pc.invert(pc.is_in(table["status"], pa.array(["done", "waiting"]))))
     columns = (bad[name].to_pylist() for name in ("status", "error_class", "error", "row_key"))
     for state, error_class, error, row_key in zip(*columns, strict=True):
-        groups.setdefault((state, error_class or "", _reason(error or "")), []).append(row_key)
-    return sorted(
-        (Failure(*why, len(keys), tuple(keys[:examples])) for why, keys in groups.items()), key=lambda f: -f.n
-    )
+        why = (state, error_class or "", alike(error or ""))
+        texts.setdefault(why, _first_line(error or ""))
+        groups.setdefault(why, []).append(row_key)
+    found = (Failure(*why[:2], texts[why], len(keys), tuple(keys[:examples])) for why, keys in groups.items())
+    return sorted(found, key=lambda f: -f.n)
 
 
 def ranking_metric(names: Iterable[str]) -> str | None:
@@ -96,6 +100,32 @@ def worst_first(table: pa.Table) -> pa.Table:
     return done.sort_by([(metric, "ascending")]) if metric else done
 
 
-def _reason(error: str) -> str:
-    """The first line, so that rows that failed alike are counted together."""
+def telling_first(names: Iterable[str]) -> list[str]:
+    """Metric columns in the order in which a reader wants them: quality, then error, then the rest by name.
+
+    >>> telling_first(["metric.axis", "metric.rmse", "metric.fbp_psnr", "metric.psnr"])
+    ['metric.psnr', 'metric.rmse', 'metric.axis', 'metric.fbp_psnr']
+    """
+
+    def rank(name: str) -> tuple[int, str]:
+        word = name.rpartition(".")[2]
+        return (TELLING.index(word) if word in TELLING else len(TELLING)), name
+
+    return sorted(names, key=rank)
+
+
+def alike(error: str) -> str:
+    """What texts of one cause share: their first line, with numbers and what stands in brackets left out.
+
+    >>> alike("wrong number of angles (tb_30.mat): expected 61, got 60")
+    'wrong number of angles: expected #, got #'
+    """
+    return _NUMBER.sub("#", _BRACKETS.sub("", _first_line(error)))
+
+
+def _first_line(error: str) -> str:
     return error.splitlines()[0][:300] if error else ""
+
+
+_NUMBER = re.compile(r"\d[\d.e+-]*")
+_BRACKETS = re.compile(r" ?\([^()]*\)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,12 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scanmill.report import facts
-from scanmill.report.figures import data_uri, histogram
+from scanmill.report.cards import MOST_CARDS, ReadBytes, make_cards
+from scanmill.report.figures import histogram
 from scanmill.report.montage import write_montage
 
-MOST_CARDS = 24
-"""Rows with pictures on the page; the others are in results.parquet."""
-MOST_PICTURE_BYTES = 2_000_000
-
-ReadBytes = Callable[[str], bytes]
+MOST_REASONS, MOST_WARNINGS, MOST_CHARTS = 20, 20, 12
+PHASES = ("read", "compute", "write", "commit")
 
 
 def write_report(folder: Path, read_bytes: ReadBytes, told: Mapping[str, Any]) -> list[Path]:
@@ -37,53 +35,44 @@ def write_report(folder: Path, read_bytes: ReadBytes, told: Mapping[str, Any]) -
     page = _template().render(run=run, stages=stages, job=job, description=yaml.safe_load(job).get("description"))
     target = folder / "report.html"
     target.write_text(page, "utf-8")
-    shown = [(c["row_key"], c["bytes"][0]) for stage in stages[-1:] for c in stage["cards"] if c["bytes"]]
+    shown = [(c.row_key, c.pictures[0].png) for stage in stages[-1:] for c in stage["cards"] if c.pictures]
     return [target, *write_montage(folder / "montage.png", shown)]
 
 
 def _template() -> Any:
     loader = FileSystemLoader(Path(__file__).parent)
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters |= {"number": _number, "day": lambda at: time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at))}
+    environment.filters |= {"number": _number, "duration": _duration, "day": _day}
     return environment.get_template("page.html.j2")
 
 
 def _stage(name: str, table: pa.Table, read_bytes: ReadBytes) -> dict[str, Any]:
-    quality = facts.spreads(table, "metric.")
+    order = facts.telling_first(name for name in table.column_names if name.startswith("metric."))
+    quality = facts.spreads(table.select(order), "metric.")
+    varied = [s for s in quality if s.low < s.high][:MOST_CHARTS]
+    failures, warnings = facts.failures(table), _warnings(table)
+    counts = facts.count_states(table)
     return {
         "name": name,
         "n": table.num_rows,
-        "counts": facts.count_states(table),
-        "seconds": facts.spreads(table, "seconds."),
-        "quality": [(s, histogram(facts.numbers(table, f"metric.{s.name}"), s.name)) for s in quality if s.n > 1],
-        "single": [s for s in quality if s.n == 1],
+        "counts": counts,
+        "seconds": _phases_first(facts.spreads(table, "seconds.")),
+        "quality": quality,
+        "charts": [(s.name, histogram(facts.numbers(table, f"metric.{s.name}"), s.name)) for s in varied],
         "ranked_by": (facts.ranking_metric(table.column_names) or "").removeprefix("metric."),
-        "cards": _cards(table, read_bytes),
-        "failures": facts.failures(table),
+        "cards": make_cards(table, read_bytes),
+        "not_shown": max(counts["done"] - MOST_CARDS, 0),
+        "failures": failures[:MOST_REASONS],
+        "more_failures": failures[MOST_REASONS : 10 * MOST_REASONS],
         "devices": sorted(filter(None, table["device"].unique().to_pylist())),
-        "warnings": _warnings(table),
+        "warnings": warnings[:MOST_WARNINGS],
+        "more_warnings": warnings[MOST_WARNINGS : 10 * MOST_WARNINGS],
     }
 
 
-def _cards(table: pa.Table, read_bytes: ReadBytes) -> list[dict[str, Any]]:
-    """The worst rows with their pictures and numbers."""
-    rows = facts.worst_first(table).slice(0, MOST_CARDS).to_pylist()
-    metrics = [name for name in table.column_names if name.startswith("metric.")]
-    return [
-        {
-            "row_key": row["row_key"],
-            "metrics": {name.removeprefix("metric."): row[name] for name in metrics if row[name] is not None},
-            **_pictures(row, read_bytes),
-        }
-        for row in rows
-    ]
-
-
-def _pictures(row: Mapping[str, Any], read_bytes: ReadBytes) -> dict[str, Any]:
-    saved = [(name, value) for name, value in row.items() if name.startswith("output.") and value]
-    small = [(n, v) for n, v in saved if v["kind"] == "png" and v["bytes"] <= MOST_PICTURE_BYTES]
-    found = [(name.removeprefix("output.").removesuffix(".picture"), read_bytes(value["uri"])) for name, value in small]
-    return {"pictures": [(name, data_uri(png)) for name, png in found], "bytes": [png for _, png in found]}
+def _phases_first(spreads: Iterable[facts.Spread]) -> list[facts.Spread]:
+    """Reading, computing and writing, then the steps of which they are made."""
+    return sorted(spreads, key=lambda s: PHASES.index(s.name) if s.name in PHASES else len(PHASES))
 
 
 def _warnings(table: pa.Table) -> list[tuple[str, int]]:
@@ -102,3 +91,19 @@ def _number(value: float) -> str:
     ('0.0001234', '12.35', '1.235e+04')
     """
     return f"{value:.4g}"
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as a person would say them.
+
+    >>> _duration(8.42), _duration(162.4), _duration(9000)
+    ('8.4 s', '2 min 42 s', '2 h 30 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.2g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _day(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at))
