@@ -14,12 +14,12 @@ from scanmill.engine.overrides import apply_overrides
 from scanmill.engine.spec_errors import parameter_error, spec_error
 from scanmill.engine.unit import StageKind
 from scanmill.engine.unroll import REFERENCE, unroll
-from scanmill.engine.wiring import wiring_errors
+from scanmill.engine.references import COHORT, check_references
+from scanmill.engine.wiring import saved_outputs, wiring_errors
 from scanmill.errors import SpecError
 from scanmill.steps.contract import Params
 from scanmill.steps.table import find_step
 
-COHORT = "cohort"
 ValueName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
 StageName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*(\.[0-9]+)*$", max_length=64)]
 Reference = Annotated[str, Field(pattern=REFERENCE.pattern + "$", max_length=200)]
@@ -150,16 +150,16 @@ class JobSpec(_Part):
         self, *, where: str = "job", lines: Mapping[Place, int] | None = None, places: Iterable[Place] = ()
     ) -> None:
         """SpecError for the first thing that cannot work: references, steps, parameters, wiring."""
-        before: list[str] = []
+        before: dict[str, StageSpec] = {}
         for stage, place in zip(self.stages, list(places) or [()] * len(self.stages), strict=True):
             line = line_of(place, lines or {})
             spot = f"{where}, stage {stage.name}" + (f" (line {line})" if line else "")
-            _check_references(stage, before, spot)
             for index, step in enumerate(stage.steps):
                 _check_step(step, spot, line_of((*place, "steps", index), lines or {}))
-            before.append(stage.name)
-            if problems := wiring_errors(stage):
+            check_references(stage, before, spot)
+            if problems := wiring_errors(stage, _roles(stage, before, None)):
                 raise SpecError("; ".join(problems), where=spot)
+            before[stage.name] = stage
 
     def stage(self, name: str) -> StageSpec:
         """The stage of that name; SpecError when there is none."""
@@ -171,10 +171,11 @@ class JobSpec(_Part):
     def wiring_errors(self, roles: Mapping[str, str] | Iterable[str] | None = None) -> list[str]:
         """What does not fit: ports that nobody writes, kinds that differ. ``roles`` are those of the cohort (a mapping
         tells their kinds); without them a name that no step writes may be a role."""
+        stages = {stage.name: stage for stage in self.stages}
         found = []
         for stage in self.stages:
-            known = roles if stage.source_stage is None else None
-            found += [f"stage {stage.name}: {problem}" for problem in wiring_errors(stage, known)]
+            problems = wiring_errors(stage, _roles(stage, stages, roles))
+            found += [f"stage {stage.name}: {problem}" for problem in problems]
         return found
 
     def resolved(self) -> Self:
@@ -205,17 +206,11 @@ def load_job(path: Path, overrides: Iterable[str] | Mapping[str, Any] | None = N
     return JobSpec.from_mapping(mapping, where=Path(path).name, lines=lines)
 
 
-def _check_references(stage: StageSpec, before: list[str], spot: str) -> None:
-    if stage.name in before:
-        raise SpecError(f"two stages are called {stage.name!r}", where=spot)
-    if stage.name == COHORT:
-        raise SpecError("a stage cannot be called cohort", where=spot)
-    named = [stage.source_stage] if stage.source_stage else []
-    named += [name for name, _ in stage.extra_stages.values()]
-    for name in named:
-        if name not in before:
-            known = ", ".join(before) or "none"
-            raise SpecError("no earlier stage of this name", where=spot, got=name or "", expected=f"one of: {known}")
+def _roles(
+    stage: StageSpec, stages: Mapping[str, StageSpec], of_cohort: Mapping[str, str] | Iterable[str] | None
+) -> Mapping[str, str] | Iterable[str] | None:
+    """What reading a row of the stage yields: the cohort's roles, or what another stage saves."""
+    return saved_outputs(stages[stage.source_stage]) if stage.source_stage else of_cohort
 
 
 def _check_step(step: StepSpec, spot: str, line: int | None) -> None:

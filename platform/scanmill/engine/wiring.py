@@ -23,6 +23,7 @@ def wiring_errors(stage: StageSpec, roles: Mapping[str, str] | Iterable[str] | N
     name that no step writes may be a role.
     """
     values = dict(roles) if isinstance(roles, Mapping) else dict.fromkeys(roles or (), ANY)
+    values |= dict.fromkeys(stage.extra, ANY)
     problems = _order(stage)
     for spec in stage.steps:
         step = find_step(spec.use)
@@ -31,6 +32,18 @@ def wiring_errors(stage: StageSpec, roles: Mapping[str, str] | Iterable[str] | N
             problems += _read(spec, port_name, port, values, closed=roles is not None)
         values |= {spec.out.get(name, name): port.kind for name, port in step.writes.items()}
     return problems + _reduction(stage)
+
+
+def saved_outputs(stage: StageSpec) -> frozenset[str] | None:
+    """The names of what a stage saves, which are the roles of its results; None where a step does not tell."""
+    names = set()
+    for spec in stage.steps:
+        if find_step(spec.use).phase == "write":
+            name = getattr(spec.resolved(), "output", None)
+            if not isinstance(name, str):
+                return None
+            names.add(name)
+    return frozenset(names)
 
 
 def _order(stage: StageSpec) -> list[str]:
