@@ -64,6 +64,13 @@ MEAN = Step(
     writes={"mean": Port("volume")},
     reduction=Reduction(lambda values, params: {}, lambda parts: {}, lambda part, params: Output()),
 )
+ALIGN = Step(
+    "my.align",
+    "Align",
+    never,
+    reads={"image": Port("volume"), "fixed": Port("volume")},
+    writes={"image": Port("volume")},
+)
 SAVE = Step("save", "Save", never, Name, reads={"image": Port("any")}, phase="write")
 EXPORT = Step("export", "Saves what only it knows", never, reads={"image": Port("any")}, phase="write")
 

@@ -383,3 +383,21 @@ def test_a_mistake_in_a_repeated_block_has_its_line(tmp_path):
 def test_an_unrolled_job_comes_back_from_its_text(tmp_path):
     found = job(stage("read", name="a"), {"repeat": 3, "stages": [stage("read", name="b", **{"from": "${a}"})]})
     assert from_text(tmp_path, found.to_yaml()) == found.resolved()
+
+
+# --- the page that shows a job file
+
+
+def test_the_documented_job_works_with_the_real_steps(tmp_path, monkeypatch):
+    monkeypatch.setattr(table, "step_paths", lambda: {**table.STEPS, "my.align": ALL["my.align"]})
+    page = (Path(__file__).parents[2] / "docs" / "job-file.md").read_text()
+    text = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)[1]
+    settings = re.findall(r"`--set\s+([a-z_.]+=\S+?)`", page)
+    assert settings.pop(0) == "step.param=value"
+    found = from_text(tmp_path, text, settings)
+    assert len(settings) == 3
+    names = ["images", "template", "aligned.1", "template.1", "aligned.2", "template.2"]
+    assert [one.name for one in found.stages] == names
+    assert found.wiring_errors({"scan": "projections"}) == []
+    assert dict(found.stage("aligned.2").extra) == {"fixed": "${template.1.image}"}
+    assert (found.seed, found.stages[0].attempts, found.stages[0].gpus) == (7, 1, 1)

@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, V
 
 from scanmill.engine.job_text import Place, line_of, parse_yaml, read_text
 from scanmill.engine.overrides import apply_overrides
+from scanmill.engine.references import COHORT, check_references
 from scanmill.engine.spec_errors import parameter_error, spec_error
 from scanmill.engine.unit import StageKind
 from scanmill.engine.unroll import REFERENCE, unroll
-from scanmill.engine.references import COHORT, check_references
 from scanmill.engine.wiring import saved_outputs, wiring_errors
 from scanmill.errors import SpecError
 from scanmill.steps.contract import Params
