@@ -28,7 +28,7 @@ $(VENV)/installed-bench: $(VENV)/installed-dev
 	touch $@
 
 warm: $(VENV)/installed  ## compile the kernels once, in one process, into the stable cache
-	$(BIN)/python -m scanmill.kernels.warm
+	$(BIN)/scanmill warm
 
 demo: warm
 	$(BIN)/scanmill demo --out $(DEMO)

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from scanmill.engine.kernel_cache import use_kernel_cache
+
+use_kernel_cache()  # what `make warm` compiled, not a second cache beside the sources
 DATA = Path(os.environ.get("SCANMILL_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 

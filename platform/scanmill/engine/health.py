@@ -53,10 +53,11 @@ def cluster_health(address: str, storage: Sequence[str] = ()) -> list[dict[str, 
 
 
 def _kernels() -> str:
-    from scanmill.kernels.launch import warm_up
+    from scanmill.engine.kernel_cache import use_kernel_cache, warm_kernels
 
+    use_kernel_cache()
     try:
-        warm_up()
+        warm_kernels("cpu")
     except ScanmillError as error:
         return str(error)
     return "ok"

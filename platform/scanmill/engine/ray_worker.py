@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import queue
-import tempfile
+import time
 from collections.abc import Sequence
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
-from scanmill.engine.closure import closure, closure_hash
+from scanmill.engine.closure import closure
 from scanmill.engine.environment import environment_record
 from scanmill.engine.execute import Site
+from scanmill.engine.kernel_cache import LAUNCH, use_kernel_cache, warm_kernels
 from scanmill.engine.stage_steps import bind
 from scanmill.engine.task import StageWork, Task
 from scanmill.engine.worker import Worker, WorkerEvent
 
 DEVICE_VARIABLE = "SCANMILL_DEVICE"
 """In a worker's environment: its device's name in the cluster."""
-LAUNCH = "scanmill.kernels.launch"
-LINGER_S = 0.002
-"""How long a call waits for more events after the first, so that short units come back many at a time."""
+GATHER_S = 0.02
+"""How long a call gathers events after the first, so that short units come back many at a time; long ones have the
+next unit read ahead and do not notice."""
 MOST_EVENTS = 2000
 
 
@@ -65,8 +63,9 @@ class RayWorker:
         events: list[WorkerEvent] = []
         try:
             events.append(self._events.get(timeout=timeout_s))
+            until = time.monotonic() + GATHER_S
             while len(events) < MOST_EVENTS:
-                events.append(self._events.get(timeout=LINGER_S))
+                events.append(self._events.get(timeout=max(until - time.monotonic(), 0.0)))
         except queue.Empty:
             return events
         return events
@@ -78,13 +77,7 @@ def set_threads(cpus: float) -> None:
     os.environ["NUMBA_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = threads
     if os.environ.get("NUMBA_THREADING_LAYER", "workqueue") == "workqueue":
         os.environ["NUMBA_THREADING_LAYER"] = "threadsafe"
-    if "NUMBA_CACHE_DIR" not in os.environ and find_spec(LAUNCH) is not None:
-        os.environ["NUMBA_CACHE_DIR"] = str(kernel_cache())
-
-
-def kernel_cache() -> Path:
-    """This node's folder of compiled kernels, keyed by their source."""
-    return Path(tempfile.gettempdir()) / f"scanmill-kernels-{os.getuid()}" / closure_hash(LAUNCH)[:16]
+    use_kernel_cache()
 
 
 def own_device(node: str, place: str) -> tuple[str, str]:
@@ -98,19 +91,3 @@ def own_device(node: str, place: str) -> tuple[str, str]:
 def needs_kernels(work: StageWork) -> bool:
     """Whether a step of the stage can reach a kernel; Numba takes seconds to import."""
     return any(LAUNCH in closure(bound.step.run.__module__) for bound in bind(work.steps))
-
-
-def warm_kernels(array_device: str) -> None:
-    """Run the golden kernel once, so that no unit pays for compiling and a broken device is seen before it works."""
-    if find_spec(LAUNCH) is None:
-        return
-    warm_up = getattr(importlib.import_module(LAUNCH), "warm_up", None)
-    if warm_up is None:
-        return
-    if array_device == "cpu":
-        warm_up()
-        return
-    from scanmill.arrays import to_device, use_device, xp_of
-
-    with use_device(array_device):
-        warm_up(xp_of(to_device([0.0], array_device)))

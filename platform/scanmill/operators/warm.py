@@ -1,0 +1,44 @@
+"""Compile every kernel that an operator can reach, by using each once on a tiny problem."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scanmill.arrays import to_device, xp_of
+from scanmill.geometry import ScanGeometry, VolumeGeometry
+from scanmill.kernels.launch import KERNELS, warm_up
+from scanmill.operators.backprojection import BackprojectionOp
+from scanmill.operators.linear import LinearOperator
+from scanmill.operators.projection import MANY_SLICES, ProjectionOp
+
+DISTANCES: dict[str, Any] = {"source_to_isocenter": 50.0, "source_to_detector": 90.0}
+GRID = VolumeGeometry.centered((4, 8, 8))
+DEEP = VolumeGeometry.centered((MANY_SLICES, 8, 8))
+
+
+def compile_kernels(device: str = "cpu") -> list[str]:
+    """Compile for ``device`` in float32, or load from the cache; the names of the kernels.
+
+    Raises ResourceError where the golden kernel comes out wrong.
+    """
+    warm_up(xp_of(to_device(np.zeros(1, np.float32), device)))
+    for op in _operators(device):
+        ones = to_device(np.ones(op.in_shape, np.float32), device)
+        op.H(op(ones))
+    return sorted(KERNELS)
+
+
+def _operators(device: str) -> list[LinearOperator]:
+    angles = np.linspace(0.1, 3.0, 5)
+    parallel = ScanGeometry.parallel(angles, 12, 1.0, n_rows=4)
+    deep = ScanGeometry.parallel(angles, 12, 1.0, n_rows=MANY_SLICES)
+    fan = ScanGeometry.fan(angles, 12, 1.0, n_rows=4, **DISTANCES)
+    cone = ScanGeometry.cone(angles, 12, 1.0, n_rows=4, row_spacing=1.0, **DISTANCES)
+    return [
+        *(ProjectionOp(GRID, scan, device=device) for scan in (parallel, fan, cone)),
+        ProjectionOp(DEEP, deep, device=device),
+        ProjectionOp(GRID, cone, device=device, ownership="rays"),
+        *(BackprojectionOp(GRID, scan, device=device) for scan in (parallel, fan, cone)),
+    ]
