@@ -29,7 +29,7 @@ class Dispatch:
     def feed(self) -> None:
         """Hand out what can be handed out: breadth first, so that nobody gets a second unit before all have one."""
         for depth in range(self._in_flight):
-            if not self._waiting and not self._claims:
+            if not self._hungry or (not self._waiting and not self._claims):
                 return
             for worker in [one for one in self._hungry.values() if len(one.leases) <= depth]:
                 if not self._feed_one(worker) and len(worker.leases) >= self._in_flight:

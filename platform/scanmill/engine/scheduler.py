@@ -23,14 +23,12 @@ from scanmill.engine.messages import (
     DrainDevice,
     Event,
     Instruction,
-    KillWorker,
     PauseRun,
     PhaseEnded,
     PhaseStarted,
     ReleaseWorker,
     Requested,
     StageEnded,
-    StartWorker,
     Tick,
     UnitEnded,
     UnitsAdded,
@@ -40,6 +38,7 @@ from scanmill.engine.messages import (
 from scanmill.engine.outcome import Outcome
 from scanmill.engine.roster import Lease, Roster, Task, Worker
 from scanmill.engine.settings import SchedulerSettings
+from scanmill.engine.staff import REVOKED, Staff
 from scanmill.engine.strikes import Strikes
 from scanmill.engine.unit import UnitState
 from scanmill.engine.waiting import Waiting
@@ -61,10 +60,14 @@ class Scheduler:
         self._breaker = Breaker(self.settings.breaker_window, self.settings.breaker_fraction)
         self._strikes = Strikes(self.settings.device_strikes)
         self._pauses: dict[str, str] = {}
-        self._late: dict[str, Worker] = {}
-        self._owed, self._starting, self._deaths = 0, 0, 0
-        self._starving_since: float | None = None
-        self._lost_devices: set[str] = set()
+        self._staff = Staff(
+            self._roster,
+            self._dispatch,
+            self._emit,
+            grace_s=self.settings.write_grace_s,
+            patience_s=self.settings.start_patience_s,
+        )
+        self._deaths = 0
         self._ended = True
         self._now = float("-inf")
 
@@ -75,8 +78,7 @@ class Scheduler:
         for event in events:
             self._now = max(self._now, getattr(event, "at", self._now))
             _HANDLERS[type(event)](self, event)
-        for worker in list(self._late.values()):
-            self._kill_when_fair(worker)
+        self._staff.kill_the_late(self._now)
         self._close()
         out = self._out[:]
         self._out.clear()
@@ -107,8 +109,7 @@ class Scheduler:
         self._ended = False
 
     def _granted(self, event: CapacityGranted) -> None:
-        self._starting = max(0, self._starting - 1)
-        self._lost_devices.discard(event.device)
+        self._staff.came(event.device)
         if event.device in self._strikes.drained:
             self._emit(ReleaseWorker(event.worker, self._strikes.drained[event.device]))
             if not self._roster.usable:
@@ -124,7 +125,7 @@ class Scheduler:
     def _revoked(self, event: CapacityRevoked) -> None:
         worker = self._roster.workers.get(event.worker)
         if worker is not None:
-            self._leave(worker, "capacity revoked")
+            self._staff.leave(worker, REVOKED, replaced=False)
 
     def _phase_started(self, event: PhaseStarted) -> None:
         found = self._lease(event.worker, event.unit_id)
@@ -153,39 +154,27 @@ class Scheduler:
             self._book.end(lease.task, "failed", worker, event.outcome)
         else:
             self._failed(worker, lease, event.outcome)
-        self._part(worker)
+        self._staff.part(worker)
 
     def _died(self, event: WorkerDied) -> None:
         worker = self._roster.workers.get(event.worker)
         if worker is None:
             return
-        revoked = worker.leaving == "capacity revoked"
-        self._dispatch.leaves(worker)
-        self._roster.remove(worker)
-        self._late.pop(worker.name, None)
-        leases = list(worker.leases.values())
+        left, leases = worker.leaving, list(worker.leases.values())
+        self._staff.remove(worker)
         for lease in leases:
             self._end_lease(worker, lease)
-        if not revoked and (leases or not worker.leaving):
-            self._owed += 1
-            self._lost_devices.add(worker.device)
+        if leases or not left:
+            self._staff.replace(worker)
         if worker.late:
             self._return_from_killed(worker, leases)
         else:
-            self._blame(worker, leases, event.reason, struck=not revoked)
+            self._blame(worker, leases, event.reason, struck=left != REVOKED and bool(leases or not left))
 
     def _tick(self, event: Tick) -> None:
         for worker, lease in self._clocks.expired(event.at):
-            if self._roster.workers.get(worker.name) is not worker or worker.killed:
-                continue
-            assert lease.phase is not None
-            if not worker.late:
-                worker.late_until = event.at + self.settings.write_grace_s
-            worker.late[lease.task.unit_id] = lease.phase
-            self._late[worker.name] = worker
-            self._dispatch.leaves(worker)
-            self._roster.leave(worker, "a unit ran out of time")
-        self._notice_starving(event.at)
+            self._staff.ran_late(worker, lease, event.at)
+        self._staff.notice_starving(event.at, work=bool(self._waiting) and not self._pauses)
 
     def _disk(self, event: DiskReserve) -> None:
         if event.low:
@@ -211,12 +200,12 @@ class Scheduler:
     # --- ends of attempts -------------------------------------------------------------------------------------
 
     def _succeeded(self, worker: Worker, task: Task, outcome: Outcome) -> None:
-        task.charges += 1
-        task.suspect = False
-        self._book.end(task, "done", worker, outcome)
-        self._breaker.add(task.unit_id, worker.device)
         for device in self._strikes.succeeded(worker.device, task.unit_id):
             self._judge(device)
+        task.charges += 1
+        task.suspect = False
+        self._breaker.add(task.unit_id, worker.device)
+        self._book.end(task, "done", worker, outcome)
 
     def _failed(self, worker: Worker, lease: Lease, outcome: Outcome) -> None:
         """An attempt failed in a way that another one may mend."""
@@ -269,7 +258,7 @@ class Scheduler:
             lease.task.suspect = True
             lease.task.failed_on += (worker.device,)
             self._book.wait(lease.task, worker, outcome, why="its worker died; it will run alone")
-        if (struck and not worker.leaving) or (started and struck):
+        if struck:
             self._strike_for(worker, started, outcome)
 
     def _strike_for(self, worker: Worker, started: list[Lease], outcome: Outcome) -> None:
@@ -296,11 +285,10 @@ class Scheduler:
 
     def _judge(self, device: str) -> None:
         """Drain a device that has had its strikes; the last one is not drained, the run pauses instead."""
-        if not self._strikes.out(device):
+        others = (set(self._roster.usable) | self._staff.lost) - {device} - set(self._strikes.drained)
+        if not self._strikes.out(device, alone=not others):
             return
         why = f"{device} failed {self.settings.device_strikes} different units in a row"
-        lost = self._lost_devices if self._starting or self._owed else set()
-        others = (set(self._roster.usable) | lost) - {device} - set(self._strikes.drained)
         charged = self._strikes.charged(device)
         self._breaker.excuse(device)
         if others:
@@ -311,15 +299,12 @@ class Scheduler:
 
     def _drain(self, device: str, why: str) -> None:
         self._strikes.drained[device] = why
-        self._lost_devices.discard(device)
         self._emit(DrainDevice(device, why))
         for worker in self._roster.on(device):
-            if not worker.leaving:
-                self._owed += 1
-            self._leave(worker, why)
+            self._staff.leave(worker, why, replaced=True)
 
     def _judge_run(self) -> None:
-        tripped = self._breaker.tripped(len(self._book.tasks))
+        tripped = self._breaker.tripped()
         if tripped is not None:
             kind, failed = tripped
             self._breaker.clear()
@@ -328,10 +313,11 @@ class Scheduler:
             self._refund(failed, "the run was at fault, not the unit")
 
     def _refund(self, charged: Mapping[str, int], why: str) -> None:
-        for unit_id, count in charged.items():
+        """Give attempts back; a stage that has ended stays ended."""
+        for unit_id, count in charged.items() if not self._ended else ():
             self._book.refund(self._book.tasks[unit_id], count, why)
 
-    # --- workers ----------------------------------------------------------------------------------------------
+    # --- leases -----------------------------------------------------------------------------------------------
 
     def _lease(self, worker: str, unit_id: str) -> tuple[Worker, Lease] | None:
         there = self._roster.workers.get(worker)
@@ -343,41 +329,7 @@ class Scheduler:
         worker.leases.pop(lease.task.unit_id, None)
         if worker.claim is lease.task:
             self._dispatch.unclaim(lease.task)
-        if self._roster.workers.get(worker.name) is worker:
-            self._dispatch.has_room(worker)
-
-    def _leave(self, worker: Worker, why: str) -> None:
-        self._dispatch.leaves(worker)
-        self._roster.leave(worker, why)
-        self._part(worker)
-
-    def _part(self, worker: Worker) -> None:
-        """A worker that is leaving goes when it has nothing left."""
-        if worker.leaving and not worker.leases and not worker.killed:
-            if self._late.pop(worker.name, None):
-                self._owed += 1
-            worker.killed = True
-            self._emit(ReleaseWorker(worker.name, worker.leaving))
-
-    def _kill_when_fair(self, worker: Worker) -> None:
-        """Kill a worker with a late unit, once no neighbour writes or it has written long enough."""
-        if worker.killed or not any(unit_id in worker.leases for unit_id in worker.late):
-            return
-        neighbours = (lease for unit_id, lease in worker.leases.items() if unit_id not in worker.late)
-        writing = any(lease.running and lease.phase == "write" for lease in neighbours)
-        if not writing or self._now >= worker.late_until:
-            worker.killed = True
-            self._emit(KillWorker(worker.name, f"ran out of time: {', '.join(sorted(worker.late))}"))
-
-    def _notice_starving(self, at: float) -> None:
-        starving = bool(self._waiting) and not self._roster.usable and not self._pauses
-        if not starving:
-            self._starving_since = None
-        elif self._starving_since is None:
-            self._starving_since = at
-        elif at - self._starving_since >= self.settings.start_patience_s:
-            self._starving_since = at
-            self._owed = max(self._owed, 1)
+        self._dispatch.has_room(worker)
 
     # --- the run ----------------------------------------------------------------------------------------------
 
@@ -406,11 +358,8 @@ class Scheduler:
         """What follows from the new state, whatever the events were."""
         if not self._pauses:
             self._dispatch.feed()
-            if self._waiting:
-                for _ in range(self._owed):
-                    self._emit(StartWorker(not_on=self._strikes.accused()))
-                self._starting += self._owed
-                self._owed = 0
+            if self._staff.owes and self._waiting:
+                self._staff.hire(self._strikes.accused())
         if not self._ended and not self._book.n_open:
             self._ended = True
             self._emit(StageEnded())

@@ -104,6 +104,11 @@ class Staff:
             self._starving_since = at
             self._owed = max(self._owed, 1)
 
+    @property
+    def owes(self) -> bool:
+        """Whether a worker is to be asked for."""
+        return self._owed > 0
+
     def hire(self, not_on: frozenset[str]) -> None:
         """Ask for those that are owed."""
         for _ in range(self._owed):
