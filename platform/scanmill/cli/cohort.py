@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scanmill.cli.shell import AsJson, print_json, print_table, say
+from scanmill.cli.shell import AsJson, plural, print_json, print_table, say
+from scanmill.cli.telling import size
+
+if TYPE_CHECKING:
+    from scanmill.cohort.join import JoinReport
 
 app = typer.Typer(no_args_is_help=True, help="Build, look at, check and extend cohorts (Parquet manifests).")
 
@@ -28,11 +32,13 @@ def build(
 
     Example: [bold]scanmill cohort build scans/ --card htc2022 -o cohort.parquet[/bold]
     """
+    from rich.console import Console
     from rich.progress import Progress
 
     from scanmill.cohort.build import build_cohort
 
-    with Progress(transient=True, disable=as_json) as bar:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=as_json or not console.is_terminal) as bar:
         task = bar.add_task("reading", total=None)
         summary = build_cohort(
             paths,
@@ -45,12 +51,20 @@ def build(
     if as_json:
         print_json(summary)
         return
-    say(f"[bold]{output}[/bold]: {summary.n_rows} rows, {summary.n_files} files, {summary.bytes / 1e6:.1f} MB")
+    rows, files = plural(summary.n_rows, "row"), plural(summary.n_files, "file")
+    say("[bold]{}[/bold]: {}, {}, {}", output, rows, files, size(summary.bytes))
+    if summary.skipped:
+        endings = ", ".join(f"{n} {ending or 'without ending'}" for ending, n in summary.skipped.items())
+        say("not looked into: {}" + ("" if card else "; a --card tells how raw arrays are read"), endings)
     if summary.n_problems:
-        say(f"[yellow]{summary.n_problems} problems[/yellow] are listed by: scanmill cohort show {output} --problems")
+        problems = plural(summary.n_problems, "problem")
+        say("[yellow]{}[/yellow]; scanmill cohort show {} --problems   lists what could not be read", problems, output)
     if summary.contains_identity:
         say("[yellow]The cohort's files contain patients' identity.[/yellow] Outputs are written without it.")
-    say(f"Next: scanmill run JOB.yaml --cohort {output}")
+    if not summary.n_rows:
+        say("[yellow]no scan was found[/yellow]; is it the right folder, and does it need another --card?")
+    else:
+        say("Next: scanmill run JOB.yaml --cohort {}", output)
 
 
 @app.command()
@@ -74,18 +88,20 @@ def show(
         if as_json:
             print_json(listed)
         else:
-            print_table(
-                "problems", ("file", "class", "problem"), [(p["path"], p["error_class"], p["problem"]) for p in listed]
-            )
+            lines = [(p["path"], p["error_class"], p["problem"]) for p in listed]
+            print_table("", ("file", "class", "problem"), lines) if lines else say("everything could be read")
         return
     summary = summarise(found)
     if as_json:
         print_json(summary)
         return
     print_table(str(cohort), ("", ""), summary.lines())
+    say("")
     columns = [c for c in found.table.column_names if c not in HIDDEN and found.table[c].null_count < len(found)]
     lines = found.table.select(columns[:8]).slice(0, rows).to_pylist()
     print_table("", columns[:8], [tuple(line.values()) for line in lines])
+    if len(found) > rows:
+        say("[dim]and {}[/dim]", plural(len(found) - rows, "more row"))
 
 
 HIDDEN = ("card", "content_digest", "patient_key")
@@ -94,6 +110,7 @@ HIDDEN = ("card", "content_digest", "patient_key")
 @app.command()
 def check(
     cohort: Manifest,
+    where: Where = None,
     rules: Annotated[Path | None, typer.Option(help="YAML of named SQL rules that every row must meet.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the deviations as Parquet.")] = None,
     digests: Annotated[bool, typer.Option(help="Read every file and compare its SHA-256.")] = True,
@@ -106,7 +123,7 @@ def check(
     from scanmill.cohort import Cohort
     from scanmill.cohort.check import check_cohort
 
-    result = check_cohort(Cohort.open(cohort), rules=rules or (), digests=digests)
+    result = check_cohort(Cohort.open(cohort, where), rules=rules or (), digests=digests)
     if output:
         result.write(output)
     if as_json:
@@ -115,7 +132,8 @@ def check(
         columns = ("row_key", "rule", "severity", "path", "what")
         print_table("deviations", columns, [tuple(d[c] for c in columns) for d in result.deviations.to_pylist()])
     else:
-        say(f"{result.n_files} files and {result.n_rules} rules: all in order")
+        rules_met = f" and {plural(result.n_rules, 'rule')}" if result.n_rules else ""
+        say("{}: all in order", plural(result.n_files, "file") + rules_met)
     if not result.in_order:
         raise typer.Exit(3)
 
@@ -138,4 +156,14 @@ def join(
     if as_json:
         print_json(summary)
     else:
-        say(f"[bold]{output}[/bold]: {summary.n_matched} of {summary.n_rows} rows found in {table.name}")
+        _tell_join(summary, output, table.name)
+
+
+def _tell_join(summary: JoinReport, output: Path, table: str) -> None:
+    say("[bold]{}[/bold]: {} of {} found in {}", output, summary.n_matched, plural(summary.n_rows, "row"), table)
+    say("columns added: {}", ", ".join(summary.added) or "none")
+    if summary.left_out:
+        say("left out, since they name people: {}", ", ".join(summary.left_out))
+    if summary.duplicate_lines:
+        lines = ", ".join(map(str, summary.duplicate_lines[:10])) + (" …" if len(summary.duplicate_lines) > 10 else "")
+        say("[yellow]not used, since their key stands there more than once[/yellow]: lines {}", lines)

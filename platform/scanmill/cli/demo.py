@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from scanmill.cli.shell import say
+from scanmill.cli.shell import plural, say
 
 
 def demo(
@@ -20,7 +20,8 @@ def demo(
     Example: [bold]scanmill demo --out demo[/bold]
     """
     from scanmill.cli.catalogue import find_job
-    from scanmill.cli.run import finish, listening
+    from scanmill.cli.run import listening
+    from scanmill.cli.telling import finish
     from scanmill.cohort import Cohort
     from scanmill.cohort.build import build_cohort
     from scanmill.engine.runs import run_id_of, start_run
@@ -31,11 +32,11 @@ def demo(
     write_demo_scans(out / "scans", seed=seed)
     say("[bold]2[/bold] scanmill cohort build")
     built = build_cohort([out / "scans"], card="phantom", project="demo", out=out / "cohort.parquet")
-    say(f"  {built.n_rows} rows, {built.n_files} files")
+    say("  {}, {}", plural(built.n_rows, "row"), plural(built.n_files, "file"))
     say("[bold]3[/bold] scanmill run jobs/demo.yaml")
     job, cohort = load_job(find_job(Path("demo"))), Cohort.open(out / "cohort.parquet")
     runs = out / "runs"
     with listening(f"{runs}/{run_id_of(job, cohort)}", "demo", as_json=False) as listeners:
         summary = start_run(job, cohort, out=runs, workers=workers, listeners=listeners)
     finish(summary, as_json=False)
-    say(f"MLflow   mlflow ui --backend-store-uri sqlite:///{(runs / 'mlflow.db').resolve()}")
+    say("MLflow   mlflow ui --backend-store-uri sqlite:///{}", (runs / "mlflow.db").resolve())

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from scanmill.cli.shell import AsJson, print_json, print_table, say
+from scanmill.cli.shell import AsJson, plural, print_json, print_table, say
 
 MOST_CLOCK_SKEW_S = 2.0
 
@@ -33,8 +33,8 @@ def doctor(
         for node in nodes:
             print_table(str(node["node"]), ("", ""), list(_lines(node)))
         for problem in problems:
-            say(f"[red]{problem}[/red]")
-        say("nothing is missing" if not problems else f"{len(problems)} things to mend")
+            say("[red]{}[/red]", problem)
+        say("nothing is missing" if not problems else f"{plural(len(problems), 'thing')} to mend")
     if problems:
         raise typer.Exit(4)
 

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-import sys
 import time
+from collections.abc import Mapping
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from scanmill.engine.events import Estimate, RunEvent, RunSummary
 
 LINE_EVERY_S = 10.0
 """How often a line is written where the output is no terminal."""
+MOST_NAMED = 20
+"""Failures told one by one; after so many only counted."""
+NOTES = {
+    "device_drained": "device {device} is drained: {why}",
+    "worker_killed": "worker {worker} was killed: {why}",
+    "worker_down": "worker {worker} is gone: {why}",
+    "paused": "paused: {why}",
+    "unpaused": "going on",
+    "draining": "winding down: what is in hand is finished; press Ctrl-C again to stop at once",
+}
+"""The notes that people want to hear; the others are for the ledger and the pages."""
 
 
 class LiveProgress:
@@ -31,8 +44,9 @@ class LiveProgress:
         )
         self.progress = Progress(*columns, console=self.console, disable=not self.live)
         self._tasks: dict[str, TaskID] = {}
-        self._started: dict[str, float] = {}
-        self._last_line = 0.0
+        self._started: dict[str, tuple[float, int]] = {}
+        self._last_line = time.monotonic()
+        self._named = 0
 
     def __enter__(self) -> LiveProgress:
         self.progress.start()
@@ -44,37 +58,54 @@ class LiveProgress:
     def on_event(self, event: RunEvent) -> None:
         """Move the stage's bar; name a failure as it happens."""
         if event.kind == "note":
-            self._say(f"[yellow]{event.payload.get('kind', 'note')}[/yellow] {event.payload.get('why', '')}".rstrip())
+            if said := note_text(event.payload):
+                self._say(f"[yellow]{escape(said)}[/yellow]")
             return
         if not event.stage:
             return
         if event.kind == "unit" and event.outcome is not None and not event.outcome.done:
-            keys = ", ".join(event.row_keys[:3])
-            self._say(f"[red]{event.state}[/red] {keys}: {event.outcome.error_class}: {event.outcome.error}")
+            self._name(event)
         self._move(event)
 
     def on_end(self, summary: RunSummary) -> None:
         """Nothing more to draw."""
 
+    def _name(self, event: RunEvent) -> None:
+        assert event.outcome is not None
+        self._named += 1
+        keys = ", ".join(event.row_keys[:3]) + (" and others" if len(event.row_keys) > 3 else "")
+        if self._named <= MOST_NAMED:
+            why = escape(f"{keys}: {event.outcome.error_class}: {event.outcome.error}")
+            self._say(f"[red]{event.state}[/red] {why}")
+        elif self._named == MOST_NAMED + 1:
+            self._say("[red]more rows fail[/red]; they are counted, and `scanmill runs show` lists them")
+
     def _move(self, event: RunEvent) -> None:
         counts = dict(event.counts)
         ended = sum(counts.get(state, 0) for state in ("done", "failed", "quarantined", "cancelled"))
         total = sum(counts.values())
-        begun = self._started.setdefault(event.stage, time.monotonic())
-        facts = describe(
-            ended, counts.get("failed", 0) + counts.get("quarantined", 0), time.monotonic() - begun, event.estimate
-        )
+        begun, before = self._started.setdefault(event.stage, (time.monotonic(), ended))
+        bad = counts.get("failed", 0) + counts.get("quarantined", 0)
+        facts = describe(max(ended - before, 0), bad, time.monotonic() - begun, event.estimate)
         if event.stage not in self._tasks:
             self._tasks[event.stage] = self.progress.add_task(event.stage, total=total or None, facts=facts)
         self.progress.update(self._tasks[event.stage], completed=ended, total=total or None, facts=facts)
-        if not (self.live or self.silent) and (
-            time.monotonic() - self._last_line > LINE_EVERY_S or event.kind == "stage_ended"
-        ):
+        if not self.live and (time.monotonic() - self._last_line > LINE_EVERY_S or event.kind == "stage_ended"):
             self._last_line = time.monotonic()
-            sys.stderr.write(f"{event.stage}: {ended}/{total} {facts}\n")
+            self._say(escape(f"{event.stage}: {ended}/{total}" + (f" · {facts}" if facts else "")))
 
     def _say(self, text: str) -> None:
         self.progress.console.print(text, highlight=False, soft_wrap=True)
+
+
+def note_text(payload: Mapping[str, Any]) -> str:
+    """A note for people; empty for those that are not.
+
+    >>> note_text({"kind": "paused", "why": "the disk is full"}), note_text({"kind": "progress", "fraction": 0.5})
+    ('paused: the disk is full', '')
+    """
+    words = {"device": "", "worker": "", "why": "", **payload}
+    return NOTES.get(str(payload.get("kind")), "").format_map(words)
 
 
 def describe(ended: int, bad: int, seconds: float, estimate: Estimate) -> str:
@@ -83,9 +114,9 @@ def describe(ended: int, bad: int, seconds: float, estimate: Estimate) -> str:
     >>> describe(20, 1, 10.0, Estimate(90.0, 60.0, 130.0))
     '2 rows/s · 1 failed · 1.5 min left (1 min to 2.2 min)'
     """
-    parts = [f"{ended / seconds:.2g} rows/s"] if ended and seconds > 0 else []
+    parts = [rate(ended / seconds)] if ended and seconds > 0 else []
     parts += [f"{bad} failed"] if bad else []
-    if estimate.seconds is not None:
+    if estimate.seconds is not None and estimate.seconds > 0:
         left = f"{duration(estimate.seconds)} left"
         if estimate.low is not None and estimate.high is not None and estimate.high > 1.0:
             left += f" ({duration(estimate.low)} to {duration(estimate.high)})"
@@ -93,13 +124,27 @@ def describe(ended: int, bad: int, seconds: float, estimate: Estimate) -> str:
     return " · ".join(parts)
 
 
+def rate(rows_per_s: float) -> str:
+    """Rows per second, or per minute or hour where they are slow.
+
+    >>> rate(1234.5), rate(2.0), rate(0.08), rate(0.005)
+    ('1235 rows/s', '2 rows/s', '4.8 rows/min', '18 rows/h')
+    """
+    for size, word in ((1.0, "s"), (60.0, "min")):
+        if rows_per_s * size >= 1:
+            value = rows_per_s * size
+            return f"{value:.0f} rows/{word}" if value >= 100 else f"{value:.2g} rows/{word}"
+    return f"{rows_per_s * 3600:.2g} rows/h"
+
+
 def duration(seconds: float) -> str:
     """Seconds in the unit a person would use.
 
-    >>> duration(42), duration(150), duration(9000)
-    ('42 s', '2.5 min', '2.5 h')
+    >>> duration(42), duration(150), duration(9000), duration(259200)
+    ('42 s', '2.5 min', '2.5 h', '3 days')
     """
-    for size, word in ((3600.0, "h"), (60.0, "min")):
+    for size, word in ((172800.0, "days"), (3600.0, "h"), (60.0, "min")):
         if seconds >= size:
-            return f"{seconds / size:.2g} {word}"
+            size = 86400.0 if word == "days" else size
+            return f"{seconds / size:.2g} {word}" if seconds / size < 100 else f"{seconds / size:.0f} {word}"
     return f"{seconds:.2g} s"

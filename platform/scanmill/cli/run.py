@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scanmill.cli.shell import AsJson, print_json, print_table, say
+from scanmill.cli.shell import AsJson, plural, print_json, say
+from scanmill.cli.telling import finish, show_plan, total
 
 if TYPE_CHECKING:
-    from scanmill.engine.events import Listener, RunSummary
-    from scanmill.engine.run_plan import RunPlan
-    from scanmill.engine.unit import UnitState
+    from scanmill.engine.events import Listener
 
 Address = Annotated[str | None, typer.Option(help="A Ray cluster to join; a local one is started by default.")]
 Ledger = Annotated[str | None, typer.Option(help="The ledger's database URL; SQLite in the run folder by default.")]
@@ -52,7 +51,9 @@ def run(
     if dry_run:
         show_plan(plan_run(spec, rows, out=out, store=store), as_json)
         return
-    with listening(f"{out}/{run_id_of(spec, rows)}", spec.tracking.experiment or spec.name, as_json) as listeners:
+    with listening(
+        f"{out.rstrip('/')}/{run_id_of(spec, rows)}", spec.tracking.experiment or spec.name, as_json
+    ) as listeners:
         summary = start_run(
             spec, rows, out=out, store=store, ledger_url=ledger, address=address, workers=workers, listeners=listeners
         )
@@ -78,13 +79,20 @@ def cancel(folder: RunPath, ledger: Ledger = None, as_json: AsJson = False) -> N
 
     Example: [bold]scanmill cancel runs/demo-0123456789[/bold]
     """
+    from scanmill.engine.run_view import show_run
     from scanmill.engine.runs import cancel_run
 
     asked = cancel_run(folder, ledger_url=ledger)
+    cancelled = 0 if asked else total(show_run(folder, ledger_url=ledger, details=False).counts, "cancelled")
     if as_json:
-        print_json({"asked_driver": asked})
+        print_json({"asked_driver": asked, "cancelled": cancelled})
+    elif asked:
+        say("asked its driver to stop; what is being worked on ends first")
+    elif cancelled:
+        say("nobody was driving it; {} will not be tried", plural(cancelled, "waiting unit"))
+        say("Next: scanmill resume {}   brings them back", folder)
     else:
-        say("asked its driver to stop" if asked else "nobody was driving it; what waited is cancelled")
+        say("it had ended already; nothing waited")
 
 
 @contextmanager
@@ -97,10 +105,8 @@ def listening(folder: str, experiment: str, as_json: bool) -> Iterator[list[List
     with LiveProgress(silent=as_json) as live:
         yield [live, ReportListener(), tracking]
     if not tracking.tracker.close() and not as_json:
-        say(
-            f"[yellow]{tracking.tracker.problem or 'MLflow is still being told'}[/yellow]; send it later with "
-            f"`scanmill runs track {folder}`"
-        )
+        problem = tracking.tracker.problem or "MLflow has not heard everything yet"
+        say("[yellow]{}[/yellow]; send it later with `scanmill runs track {}`", problem, folder)
 
 
 def experiment_of(folder: str) -> str:
@@ -112,56 +118,3 @@ def experiment_of(folder: str) -> str:
     opened.fetch(JOB)
     job = load_job(opened.path / JOB)
     return job.tracking.experiment or job.name
-
-
-def finish(summary: RunSummary, as_json: bool) -> None:
-    """What came of it, where it lies, and what to do next. Exit code 1 where a run did not reach its end."""
-    if as_json:
-        print_json(summary)
-    else:
-        states: tuple[UnitState, ...] = ("done", "failed", "quarantined", "cancelled", "waiting")
-        lines = [(stage, *(counts.get(state, 0) for state in states)) for stage, counts in summary.counts.items()]
-        print_table("", ("stage", *states), lines)
-        for device, why in summary.drained.items():
-            say(f"[red]device {device} was drained[/red]: {why}")
-        say(f"{summary.status} after {summary.seconds:.1f} s")
-        say(f"results  {summary.results or '-'}\nreport   {summary.folder}/report.html")
-        if summary.status != "done":
-            say(f"Next: scanmill resume {summary.folder}" + (f"   ({summary.why})" if summary.why else ""))
-        elif any(c.get("failed", 0) + c.get("quarantined", 0) for c in summary.counts.values()):
-            say(f"Next: scanmill runs show {summary.folder}   says why rows failed")
-    if summary.status != "done":
-        raise typer.Exit(1)
-
-
-def show_plan(plan: RunPlan, as_json: bool) -> None:
-    """What a run would do; exit code 4 when something stands in its way."""
-    if as_json:
-        print_json(plan)
-    else:
-        lines: list[tuple[Any, ...]] = [
-            (
-                s.name,
-                s.kind,
-                s.units,
-                _hours(s.hours),
-                f"{s.device_bytes / 1e6:.0f} MB",
-                f"{s.output_bytes / 1e6:.1f} MB",
-            )
-            for s in plan.stages
-        ]
-        print_table(
-            f"{plan.name}: {plan.rows} rows", ("stage", "kind", "units", "one worker", "device", "output"), lines
-        )
-        free = "unknown" if plan.free_bytes is None else f"{plan.free_bytes / 1e9:.1f} GB"
-        say(f"output {plan.output_bytes / 1e6:.1f} MB, free {free}")
-        for problem in plan.problems:
-            say(f"[red]{problem}[/red]")
-    if plan.problems:
-        raise typer.Exit(4)
-
-
-def _hours(hours: float) -> str:
-    from scanmill.cli.progress import duration
-
-    return duration(hours * 3600)

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scanmill.cli.run import Address, Ledger, RunPath, Workers, experiment_of, finish, listening
-from scanmill.cli.shell import AsJson, print_json, print_table, say
+from scanmill.cli.run import Address, Ledger, RunPath, Workers, experiment_of, listening
+from scanmill.cli.shell import AsJson, plural, print_json, print_table, say
+from scanmill.cli.telling import finish, size, total
 
+if TYPE_CHECKING:
+    from scanmill.engine.run_view import RunView
+    from scanmill.engine.unit import UnitState
+
+TOLD = ("device_drained", "worker_killed", "worker_down", "paused", "unpaused")
 app = typer.Typer(no_args_is_help=True, help="List, look at, verify and retry runs.")
-STATES = ("waiting", "leased", "done", "failed", "quarantined", "cancelled")
+STATES: tuple[UnitState, ...] = ("waiting", "leased", "done", "failed", "quarantined", "cancelled")
+MOST_SHOWN = 20
 
 
 @app.command("list")
@@ -28,13 +36,15 @@ def list_(
     if as_json:
         print_json(found)
         return
+    if not found:
+        say("there are no runs in {}; `scanmill run` makes one, `--out` says where", out)
+        return
     lines = []
     for run in found:
-        counts = {s: sum(stage.get(s, 0) for stage in run.counts.values()) for s in STATES}  # type: ignore[call-overload]
         begun = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created_at))
-        bad = counts["failed"] + counts["quarantined"]
-        lines.append((run.run_id, begun, run.status, counts["done"], bad, sum(counts.values())))
-    print_table("", ("run", "begun", "status", "done", "bad", "units"), lines)
+        done, failed = total(run.counts, "done"), total(run.counts, "failed") + total(run.counts, "quarantined")
+        lines.append((run.run_id, begun, run.status, sum(total(run.counts, s) for s in STATES), done, failed))
+    print_table("", ("run", "begun", "status", "units", "done", "failed"), lines)
 
 
 @app.command()
@@ -43,22 +53,40 @@ def show(folder: RunPath, ledger: Ledger = None, as_json: AsJson = False) -> Non
 
     Example: [bold]scanmill runs show runs/demo-0123456789 --json[/bold]
     """
+    from scanmill.cli.progress import note_text
     from scanmill.engine.run_view import show_run
 
     run = show_run(folder, ledger_url=ledger)
     if as_json:
         print_json(run)
         return
-    lines = [(name, *(dict(counts).get(s, 0) for s in STATES)) for name, counts in run.counts.items()]  # type: ignore[call-overload]
+    lines = [(name, *(dict(counts).get(s, 0) for s in STATES)) for name, counts in run.counts.items()]
     print_table(f"{run.run_id}: {run.status}", ("stage", *STATES), lines)
-    if run.failures:
-        columns = ("state", "row_keys", "attempts", "error_class", "error")
-        lines = [tuple(", ".join(f[c]) if c == "row_keys" else f[c] for c in columns) for f in run.failures]
-        print_table("what failed", columns, lines)
-        say(f"Next: scanmill runs retry {folder}   tries them again")
     for note in run.notes:
-        if note["kind"] in ("drained", "paused"):
-            say(f"[yellow]{note['kind']}[/yellow] {note.get('device', '')} {note.get('why', '')}")
+        if note["kind"] in TOLD and (said := note_text(note)):
+            say("{}  [yellow]{}[/yellow]", time.strftime("%H:%M:%S", time.localtime(note["at"])), said)
+    if run.failures:
+        _tell_failures(run, folder)
+    elif run.status == "interrupted":
+        say("Next: scanmill resume {}", folder)
+
+
+def _tell_failures(run: RunView, folder: str) -> None:
+    """What failed, the same reason once."""
+    alike: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
+    for one in run.failures:
+        alike.setdefault((one["state"], one["error_class"], one["error"]), []).append(one)
+    for (state, error_class, error), found in list(alike.items())[:MOST_SHOWN]:
+        say("\n[red]{}[/red] [bold]{}[/bold]: {}", state, error_class, error)
+        keys = [f"{', '.join(one['row_keys'])} ({plural(one['attempts'], 'attempt')})" for one in found]
+        for key in keys[:MOST_SHOWN]:
+            say("  {}", key)
+        if len(keys) > MOST_SHOWN:
+            say("  and {} more", len(keys) - MOST_SHOWN)
+    if len(alike) > MOST_SHOWN:
+        say("\nand {} more reasons: --json lists them", len(alike) - MOST_SHOWN)
+    say("\ntracebacks are in {}/logs", folder)
+    say("Next: scanmill runs retry {}   tries them again", folder)
 
 
 @app.command()
@@ -79,12 +107,11 @@ def verify(
         print_json(found)
     else:
         for problem in found.problems:
-            say(f"[red]{problem}[/red]")
-        say(f"{found.files} files, {found.bytes / 1e6:.1f} MB: {'sound' if found.sound else 'NOT sound'}")
+            say("[red]{}[/red]", problem)
+        say("{}, {}: {}", plural(found.files, "file"), size(found.bytes), "sound" if found.sound else "NOT sound")
         if found.garbage:
-            say(
-                f"{len(found.garbage)} files of attempts that did not win" + (", deleted" if collect else "; --collect")
-            )
+            garbage = f"{plural(len(found.garbage), 'file')} of attempts that did not win"
+            say("{}: {}", garbage, f"{found.collected} deleted" if collect else "--collect deletes them")
     if not found.sound:
         raise typer.Exit(3)
 
@@ -124,6 +151,6 @@ def track(folder: RunPath, as_json: AsJson = False) -> None:
 
     tracker = tracking_listener(folder, experiment_of(folder)).tracker
     sent = tracker.close(timeout=600)
-    print_json({"sent": sent}) if as_json else say("all sent" if sent else tracker.problem)
+    print_json({"sent": sent}) if as_json else say("{}", "all sent" if sent else tracker.problem)
     if not sent:
         raise typer.Exit(4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 import typer
@@ -26,9 +27,9 @@ def steps(
     elif name:
         _show(found[0])
     else:
-        print_table(
-            "", ("step", "reads", "writes", ""), [(s.name, _ports(s.reads), _ports(s.writes), s.summary) for s in found]
-        )
+        print_table("", ("step", "what it does", "reads", "writes"), [_line(step) for step in found])
+        say("[dim]? may be absent   … several[/dim]")
+        say("Next: scanmill steps NAME   shows a step's parameters")
 
 
 def describe(step: Step) -> dict[str, Any]:
@@ -41,25 +42,37 @@ def describe(step: Step) -> dict[str, Any]:
     return {"name": step.name, "summary": step.summary, "phase": step.phase, **ports, "params": schema}
 
 
+def _line(step: Step) -> tuple[str, str, str, str]:
+    """A step of the list; kinds are told by `scanmill steps NAME`."""
+    reads, writes = (
+        ", ".join(f"{n}{'?' if p.optional else ''}{'…' if p.many else ''}" for n, p in ports.items())
+        for ports in (step.reads, step.writes)
+    )
+    return step.name, step.summary, reads, writes
+
+
 def _show(step: Step) -> None:
-    say(f"[bold]{step.name}[/bold]  {step.summary}")
-    say(f"[dim]reads[/dim] {_ports(step.reads) or '-'}   [dim]writes[/dim] {_ports(step.writes) or '-'}")
+    say("[bold]{}[/bold]  {}", step.name, step.summary)
+    say("[dim]reads[/dim]  {}", _ports(step.reads) or "-")
+    say("[dim]writes[/dim] {}", _ports(step.writes) or "-")
     rows = [
         (
             name,
-            field.get("description", ""),
             _kind(field),
-            "required" if "default" not in field else repr(field["default"]),
+            "required" if "default" not in field else json.dumps(field["default"]),
+            field.get("description", ""),
         )
         for name, field in step.params.model_json_schema().get("properties", {}).items()
     ]
     if rows:
-        print_table("", ("parameter", "", "type", "default"), rows)
+        say("")
+        print_table("", ("parameter", "type", "default", ""), rows)
 
 
 def _ports(ports: Any) -> str:
     def word(name: str, port: Port) -> str:
-        return f"{name}: {port.kind}{'[]' if port.many else ''}{'?' if port.optional else ''}"
+        more = [word for word, yes in (("many", port.many), ("optional", port.optional)) if yes]
+        return f"{name} ({', '.join([port.kind, *more])})"
 
     return ", ".join(word(name, port) for name, port in ports.items())
 

@@ -61,6 +61,8 @@ def conclude(error: BaseException, staged: Mapping[str, str] | None = None, *, t
     ('ValueError', "cannot read '…'", True)
     >>> conclude(OSError(28, "No space left on device")).error_class
     'ResourceError'
+    >>> conclude(ModuleNotFoundError("No module named 'cupy'", name="cupy")).error
+    'the module cupy cannot be imported on this machine'
     """
     staged = staged or {}
     if isinstance(error, ScanmillError):
@@ -71,6 +73,8 @@ def conclude(error: BaseException, staged: Mapping[str, str] | None = None, *, t
         smaller = tile > SMALLEST_TILE
         text = f"the device is out of memory; next in {'smaller tiles' if smaller else 'full possession of the device'}"
         return Verdict("ResourceError", text, tile=tile / 2 if smaller else tile, exclusive=not smaller)
+    if isinstance(error, ImportError) and error.name:
+        text = f"the module {error.name} cannot be imported on this machine"
     if isinstance(error, MemoryError):
         return Verdict("ResourceError", "this machine is out of memory", tile=tile, exclusive=True)
     if isinstance(error, OSError) and error.errno in MACHINE_ERRNO:
