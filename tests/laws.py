@@ -200,7 +200,8 @@ OPERATORS: dict[str, Callable[..., LinearOperator]] = {
     "gradient of a slice": lambda dtype: GradientOp((1, 7, 5), dtype=dtype),
     "adjoint of a gradient": lambda dtype: GradientOp((3, 7, 5), dtype=dtype).H,
     "scaled sum and composition": lambda dtype: (
-        2.5 * (ProjectionOp(GRID, fan(GRID, 1.0), dtype=dtype) + ProjectionOp(GRID, parallel(GRID, 1.0), dtype=dtype))
+        2.5
+        * (ProjectionOp(GRID, fan(GRID, 1.0), dtype=dtype) + ProjectionOp(GRID, parallel(GRID, 1.0), dtype=dtype))
         @ GradientOp(GRID.shape, dtype=dtype).H
     ),
 }

@@ -4,10 +4,10 @@ import importlib
 import inspect
 import pkgutil
 
-import laws
 import numpy as np
 import pytest
 
+import laws
 import scanmill.operators
 from scanmill.errors import InputError, SpecError
 from scanmill.operators.backprojection import BackprojectionOp

@@ -11,7 +11,7 @@ from scanmill.geometry import ScanGeometry, VolumeGeometry
 from scanmill.operators.linear import LinearOperator
 from scanmill.operators.projection import ProjectionOp
 from scanmill.operators.projection_frames import frames_of, is_flat, require_rows_in_slices
-from scanmill.operators.projection_methods import padded_sinograms
+from scanmill.operators.projection_methods import padded_sinograms, plain
 
 
 class BackprojectionOp(LinearOperator):
@@ -64,7 +64,7 @@ class BackprojectionOp(LinearOperator):
                 voxels.IN_SLICES(out.size, padded_sinograms(x), self._maps, weighted, out)
             else:
                 pads = ((0, 0), (voxels.PAD, voxels.PAD), (voxels.PAD, voxels.PAD))
-                voxels.BACKPROJECT(out.size, xp.pad(x, pads), self._maps, weighted, out)
+                voxels.BACKPROJECT(out.size, xp.pad(plain(x), pads), self._maps, weighted, out)
             return out
 
     def _adjoint(self, y: Array) -> Array:

@@ -62,7 +62,7 @@ class ProjectionOp(LinearOperator):
     def subset(self, views: slice | npt.ArrayLike) -> ProjectionOp:
         """The operator of some views (a slice, indices or a mask), for ordered subsets.
 
-        It shares the tables (a slice even their memory) and computes nothing anew.
+        It takes its part of the tables and computes nothing anew.
         """
         index = views if isinstance(views, slice) else np.asarray(views)
         part = copy.copy(self)

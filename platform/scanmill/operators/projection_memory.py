@@ -9,9 +9,12 @@ import numpy as np
 
 from scanmill.geometry import ScanGeometry, VolumeGeometry
 from scanmill.operators.projection import plan_projection
+from scanmill.operators.projection_methods import rows_pad
 
 TABLE_NUMBERS = 40
 """How many float64 per view and column are alive while the tables are computed, at most."""
+OVERHEAD = 2**14
+"""Objects, headers and what is too small to count."""
 
 
 def predict_bytes(
@@ -27,7 +30,7 @@ def predict_bytes(
     >>> predict_bytes(grid, scan) // 2**30
     162
     """
-    _, ownership = plan_projection(volume_geometry, scan, device, None)
+    frames, ownership = plan_projection(volume_geometry, scan, device, None)
     nz, ny, nx = volume_geometry.shape
     rays, item = math.prod(scan.shape), np.dtype(dtype).itemsize
     voxels = nz * ny * nx
@@ -39,10 +42,11 @@ def predict_bytes(
         tables = 3 * per_column
     elif ownership == "columns":
         copies = nz * ((ny + 2) * nx + (nx + 2) * ny)
-        project, back = voxels + copies + 2 * rays, voxels + copies + 2 * rays + rays // 4
+        padding = 2 * rows_pad(frames) * per_column + nz * max(nx, ny)
+        project, back = voxels + copies + 2 * rays + nz * scan.n_views, voxels + copies + 2 * rays + padding
         tables = 7 * per_column
     else:
         project = back = voxels + 2 * rays
         tables = 25 * scan.n_views
     building = TABLE_NUMBERS * 8 * (scan.n_views if ownership == "rays" and scan.beam != "cone" else per_column)
-    return int(max((max(project, back) + tables) * item, building))
+    return int(max((max(project, back) + tables) * item + per_column, building)) + OVERHEAD

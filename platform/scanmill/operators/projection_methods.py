@@ -18,6 +18,11 @@ from scanmill.operators.projection_frames import Frames
 from scanmill.operators.projection_tables import column_tables, row_steps, shadow_tables
 
 
+def plain(x: Array) -> Array:
+    """``x`` as the kernels were compiled for it: contiguous in C order and writable; no copy where it already is."""
+    return np.require(x, requirements=["C", "W"]) if xp_of(x) is np else xp_of(x).ascontiguousarray(x)
+
+
 class Method(ABC):
     """``project`` a volume (z, y, x), ``backproject`` projections (view, row, column): exact adjoints."""
 
@@ -40,10 +45,10 @@ class Method(ABC):
 
     @abstractmethod
     def _take(self, views: Any) -> None:
-        """Keep only the chosen views of the tables."""
+        """Keep only the chosen views of the tables, contiguous, which the compiled kernels want."""
 
     def subset(self, views: Any) -> Method:
-        """The same method for some of the views; slices share the tables' memory."""
+        """The same method for some of the views, with its own copy of their tables."""
         part = copy.copy(self)
         part._take(views)
         part.n_views = len(np.arange(self.n_views)[views])
@@ -68,8 +73,8 @@ class InSlices(Method):
             self.shadows = self.cast(shadows)
 
     def _take(self, views: Any) -> None:
-        self.drive, self.tables = self.drive[views], self.tables[:, views]
-        self.shadows = None if self.shadows is None else self.shadows[:, views]
+        self.drive, self.tables = plain(self.drive[views]), plain(self.tables[:, views])
+        self.shadows = None if self.shadows is None else plain(self.shadows[:, views])
 
     def project(self, x: Array) -> Array:  # noqa: D102
         from scanmill.kernels import planar
@@ -90,11 +95,11 @@ class InSlices(Method):
             out = xp.empty(self.volume_shape, self.dtype)
             planar.BACKPROJECT(out.size, padded_sinograms(y), self.shadows, self.taps, out)
             return out
-        scaled = y * self.tables[2][:, None, :]
+        scaled = plain(y) * self.tables[2][:, None, :]
         x_planes, y_planes = xp.empty((nx, nz, ny + 2), self.dtype), xp.empty((ny, nz, nx + 2), self.dtype)
         for axis, planes in enumerate((x_planes, y_planes)):
             planar.PLANES(nz * len(planes), scaled, axis, self.drive, self.tables, planes)
-        return xp.ascontiguousarray(x_planes[:, :, 1:-1].transpose(1, 2, 0) + y_planes[:, :, 1:-1].transpose(1, 0, 2))
+        return plain(x_planes[:, :, 1:-1].transpose(1, 2, 0) + y_planes[:, :, 1:-1].transpose(1, 0, 2))
 
 
 def padded_sinograms(y: Array) -> Array:
@@ -117,8 +122,7 @@ class ByColumns(Method):
         frames = frames.flipped_rows() if self.flip else frames
         super().__init__(frames, dtype, device)
         drive, tables = column_tables(frames)
-        nearest, _ = row_steps(frames, drive, tables)
-        self.pad = max(5, math.ceil(2 / nearest) + 2) if self.cone else 0
+        self.pad = rows_pad(frames)
         self.drive, self.tables = to_device(drive, device), self.cast(tables)
 
     @staticmethod
@@ -132,7 +136,7 @@ class ByColumns(Method):
         return nearest > 0 and climb <= 1
 
     def _take(self, views: Any) -> None:
-        self.drive, self.tables = self.drive[views], self.tables[:, views]
+        self.drive, self.tables = plain(self.drive[views]), plain(self.tables[:, views])
 
     def project(self, x: Array) -> Array:  # noqa: D102
         from scanmill.kernels import columns
@@ -147,13 +151,13 @@ class ByColumns(Method):
         columns.PROJECT(
             self.n_views, along_x, along_y, self.drive, self.tables, self.cone, rise, runs, work, out
         )  # fmt: skip
-        return out[:, ::-1] if self.flip else out
+        return plain(out[:, ::-1]) if self.flip else out
 
     def backproject(self, y: Array) -> Array:  # noqa: D102
         from scanmill.kernels import columns
 
         xp, (nz, ny, nx), pad = xp_of(y), self.volume_shape, self.pad
-        y = xp.ascontiguousarray(y[:, ::-1] if self.flip else y)
+        y = plain(y[:, ::-1] if self.flip else y)
         scaled = xp.zeros((self.n_views, self.n_columns, self.n_rows + 2 * pad), self.dtype)
         columns.SCALE(self.n_views, y, self.tables, self.dtype.type(self.spacing[2]), pad, scaled)
         passes = []
@@ -164,6 +168,14 @@ class ByColumns(Method):
         out = xp.empty(self.volume_shape, self.dtype)
         columns.MERGE(ny, *passes, out)
         return out
+
+
+def rows_pad(frames: Frames) -> int:
+    """How many zeros the backprojector needs at the ends of a detector column: more than there are rows on a voxel."""
+    if frames.beam != "cone":
+        return 0
+    nearest, _ = row_steps(*_upright(frames))
+    return max(5, math.ceil(2 / nearest) + 2)
 
 
 def _upright(frames: Frames) -> tuple[Frames, HostArray, HostArray]:
@@ -184,7 +196,7 @@ class ByRays(Method):
         self.grid = one.shape
 
     def _take(self, views: Any) -> None:
-        self.frames, self.maps = self.frames[views], self.maps[:, views]
+        self.frames, self.maps = plain(self.frames[views]), plain(self.maps[:, views])
 
     def project(self, x: Array) -> Array:  # noqa: D102
         from scanmill.kernels import rays
@@ -192,15 +204,15 @@ class ByRays(Method):
         xp, batch = xp_of(x), self.volume_shape[0] if self.stacked else 1
         n_rows = 1 if self.stacked else self.n_rows
         out = xp.empty((batch, self.n_views, n_rows, self.n_columns), self.dtype)
-        flat = xp.ascontiguousarray(x).reshape(batch, -1)
+        flat = plain(x).reshape(batch, -1)
         rays.PROJECT(out.size, flat, *self.grid, self.frames, self.mm, out)
-        return xp.ascontiguousarray(out[:, :, 0].transpose(1, 0, 2)) if self.stacked else out[0]
+        return plain(out[:, :, 0].transpose(1, 0, 2)) if self.stacked else out[0]
 
     def backproject(self, y: Array) -> Array:  # noqa: D102
         from scanmill.kernels import rays
 
         xp = xp_of(y)
-        y = xp.ascontiguousarray(y.transpose(1, 0, 2)[:, :, None] if self.stacked else y[None])
+        y = plain(y.transpose(1, 0, 2)[:, :, None] if self.stacked else y[None])
         out = xp.empty((len(y), math.prod(self.grid)), self.dtype)
         rays.BACKPROJECT(out.size, y, self.frames, self.maps, self.mm, *self.grid, out)
         return out.reshape(self.volume_shape)
