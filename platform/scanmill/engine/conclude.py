@@ -20,7 +20,7 @@ MACHINE_ERRNO = frozenset(
 )
 SMALLEST_TILE = 0.25
 LONGEST_TEXT = 400
-_PATH = re.compile(r"(?<![\w.)\]])/(?=[^\s/])(?:[^\n'\"]*/)?[^\s'\":,;()]*|\b[A-Za-z]:\\[^\s'\"]*")
+_PATH = re.compile(r"(?<![\w.…)\]])/(?=[^\s/])(?:[^\n'\"]*/)?[^\s'\":,;()]*|\b[A-Za-z]:\\[^\s'\"]*")
 _QUOTED = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|`[^`\n]*`")
 _PACKAGES = re.compile(r".*/(?:site-packages|dist-packages|lib/python3\.\d+)/")
 _OURS = re.compile(r".*/(?=scanmill/)")

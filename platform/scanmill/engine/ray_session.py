@@ -17,8 +17,9 @@ QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DEDUP_LOGS": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
-    "RAY_raylet_start_wait_time_s": "120",
 }
+_SILENT: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
+STARTS = 3
 
 
 def secure_environment() -> None:
@@ -40,24 +41,41 @@ def connect(address: str | None, n_cpus: int | None) -> bool:
 
     if ray.is_initialized():
         return False
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
+    if address in {None, "local"}:
+        _start(n_cpus)
+        return True
     try:
-        if address in {None, "local"}:
+        ray.init(address=address, **_SILENT)
+    except (ConnectionError, TimeoutError, RuntimeError, ValueError) as error:
+        raise ResourceError(
+            "no Ray cluster answers",
+            got=scrubbed(str(error))[:200] or type(error).__name__,
+            do="check the address, the token (RAY_AUTH_TOKEN) and that the versions agree",
+        ) from error
+    return True
+
+
+def _start(n_cpus: int | None) -> None:
+    """Start a local Ray; once more where a busy machine did not manage it within Ray's own 30 seconds."""
+    import ray
+
+    for left in range(STARTS - 1, -1, -1):
+        try:
             ray.init(
                 address="local",
                 include_dashboard=False,
                 dashboard_host="127.0.0.1",
                 num_cpus=n_cpus,
                 object_store_memory=LOCAL_STORE_BYTES,
-                **quiet,
+                **_SILENT,
             )
+        except Exception as error:  # Ray raises a bare Exception when its start takes too long
+            ray.shutdown()
+            if not left:
+                text = scrubbed(str(error))[:200] or type(error).__name__
+                raise ResourceError("Ray does not start here", got=text, do="is the machine very busy?") from error
         else:
-            ray.init(address=address, **quiet)
-    except (ConnectionError, TimeoutError, RuntimeError, ValueError) as error:
-        what = "no Ray cluster answers" if address else "Ray does not start here"
-        do = "check the address, the token (RAY_AUTH_TOKEN) and that the versions agree" if address else None
-        raise ResourceError(what, got=scrubbed(str(error)) or type(error).__name__, do=do) from error
-    return True
+            return
 
 
 def disconnect() -> None:
