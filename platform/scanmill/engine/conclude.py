@@ -20,7 +20,10 @@ MACHINE_ERRNO = frozenset(
 )
 SMALLEST_TILE = 0.25
 LONGEST_TEXT = 400
-_PATH = re.compile(r"(?<![\w.…)\]])/(?=[^\s/])(?:[^\n'\"]*/)?[^\s'\":,;()]*|\b[A-Za-z]:\\[^\s'\"]*")
+_PATH = re.compile(
+    r"(?<![\w.…)\]])/(?=[^\s/])(?:[^\n'\"]*/)?[^\s'\":;()]*(?:[^\n'\"/]*\.[A-Za-z]\w{0,7}\b)?|\b[A-Za-z]:\\[^\s'\"]*"
+)
+"""From a first slash to the last one on the line, and on to a file's ending if one comes: names may have spaces."""
 _QUOTED = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|`[^`\n]*`")
 _PACKAGES = re.compile(r".*/(?:site-packages|dist-packages|lib/python3\.\d+)/")
 _OURS = re.compile(r".*/(?=scanmill/)")
