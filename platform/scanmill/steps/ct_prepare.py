@@ -32,7 +32,7 @@ class PrepareParams(Params):
     )
     center_method: Literal["auto", "opposite", "double_wedge", "search"] = Field(
         default="auto",
-        description="opposite views or double_wedge (parallel beam), search for the least negative image (any beam)",
+        description="opposite views or double_wedge for parallel beams; search for the best image for any beam",
     )
     search_columns: float = Field(
         default=16.0, gt=0, le=1000, description="search: how far from the given axis to look, in columns"
@@ -93,6 +93,8 @@ def _axis(scan: Projections, params: PrepareParams) -> tuple[float, float]:
 
 
 def _searched(scan: Projections, reach: float) -> float:
+    """The column with the least negative image; over a whole turn of a fan a wrong axis blurs instead of making
+    negative values, so there the image of least entropy is taken."""
     from scanmill.algorithms.reconstruction.fbp import fbp
     from scanmill.algorithms.reconstruction.fdk import fdk
     from scanmill.steps.ct_grid import default_grid
@@ -108,8 +110,9 @@ def _searched(scan: Projections, reach: float) -> float:
         moved = replace(scan, geometry=preparation.with_axis_column(geometry, column))
         return (fdk if cone else fbp)(moved, grid).array
 
+    score = preparation.histogram_entropy if geometry.beam != "parallel" else preparation.negativity
     low, high = max(0.0, given - reach), min(geometry.n_columns - 1.0, given + reach)
-    return preparation.search_axis(image, low, high)
+    return preparation.search_axis(image, low, high, score=score)
 
 
 def _predict(columns: Mapping[str, Any], params: PrepareParams, device: str) -> Prediction:

@@ -1,0 +1,126 @@
+"""`save` and `read` undo each other, in every format; a row's files become values by role."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from scanmill.data import Labels, Projections, Volume
+from scanmill.errors import InputError
+from scanmill.geometry import VolumeGeometry
+from scanmill.io.card import load_card
+from scanmill.io.npz import read_npz, write_npz
+from scanmill.io.voxel_digest import voxel_digest
+from scanmill.phantoms.demo_cohort import CORRUPT, write_demo_scans
+from scanmill.steps.contract import Context, InputFile, Row
+from scanmill.steps.table import STEPS, find_step
+from scanmill.testing import fingerprint, tiny_scan, tiny_value
+
+GRID = VolumeGeometry((3, 4, 5), (1.0, 1.5, 2.0), (-3.0, 7.0, 11.0))
+IMAGE = Volume(np.random.default_rng(0).normal(0, 100, GRID.shape).astype("f4"), GRID, "HU")
+
+
+def save(value, folder, **params):
+    step = find_step("save")
+    folder.mkdir()
+    return step.run({"image": value}, step.params(**params), Context((Row("r", {}),), folder))
+
+
+def read(*rows, **params):
+    step = find_step("read")
+    return step.run({}, step.params(**params), Context(rows, None)).values
+
+
+def as_row(output, role, key="r", columns=None):
+    files = (InputFile(role, file.path, file.path.name, reader=file.kind) for file in output.files)
+    return Row(key, columns or {}, tuple(files))
+
+
+@pytest.mark.parametrize("form", ["nifti", "npz", "dicom"])
+def test_an_image_comes_back(tmp_path, form):
+    output = save(IMAGE, tmp_path / "s", format=form)
+    image = read(as_row(output, "image"))["image"]
+    np.testing.assert_allclose(image.array, IMAGE.array, atol=0 if form != "dicom" else 0.02)
+    assert image.geometry.is_close(GRID)
+    assert {file.voxel_digest for file in output.files} == {voxel_digest(IMAGE)}
+    assert output.pictures["image_slices"].dtype == np.uint8
+
+
+def test_labels_and_projections_come_back(tmp_path):
+    labels = Labels((IMAGE.array > 0).astype(np.uint8), GRID, {1: "bone"})
+    for form in ("nifti", "npz"):
+        again = read(as_row(save(labels, tmp_path / form, format=form, output="mask"), "mask"))["mask"]
+        assert isinstance(again, Labels)
+        np.testing.assert_array_equal(again.array, labels.array)
+    scan = tiny_scan()
+    scan = Projections(scan.array, scan.geometry, "counts", dark=scan.array[0], photons=5.0)
+    again = read(as_row(save(scan, tmp_path / "p", format="npz"), "scan"))["scan"]
+    assert fingerprint(again) == fingerprint(scan)
+    np.testing.assert_array_equal(again.dark, scan.dark)
+    assert (again.quantity, again.flat, again.photons) == ("counts", None, 5.0)
+
+
+def test_npz_bytes_do_not_know_the_time(tmp_path, monkeypatch):
+    write_npz(tmp_path / "a.npz", IMAGE)
+    monkeypatch.setattr("time.time", lambda: 2e9)
+    write_npz(tmp_path / "b.npz", IMAGE)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    (tmp_path / "c.npz").write_bytes((tmp_path / "a.npz").read_bytes()[:-100])
+    np.savez(tmp_path / "d.npz", array=IMAGE.array)
+    for name in ("c.npz", "d.npz"):
+        with pytest.raises(InputError):
+            read_npz(tmp_path / name)
+
+
+def test_the_digest_knows_numbers_and_geometry_only(tmp_path):
+    again = read(as_row(save(IMAGE, tmp_path / "s"), "image"))["image"]
+    assert voxel_digest(again) == voxel_digest(IMAGE)
+    other = Volume(IMAGE.array, VolumeGeometry(GRID.shape, GRID.spacing), "HU")
+    assert voxel_digest(other) != voxel_digest(IMAGE)
+
+
+def test_a_group_gives_tuples_and_pictures_are_left_alone(tmp_path):
+    rows = [as_row(save(tiny_value("volume"), tmp_path / key), "image", key) for key in "abc"]
+    picture = InputFile("view", tmp_path / "view.png", "view.png")
+    rows[0] = Row("a", {}, (*rows[0].files, picture))
+    values = read(*rows)
+    assert list(values) == ["image"]
+    assert len(values["image"]) == 3
+
+
+def test_only_the_roles_that_are_asked_for(tmp_path):
+    one, two = (as_row(save(IMAGE, tmp_path / role), role) for role in ("image", "other"))
+    row = Row("r", {}, (*one.files, *two.files))
+    assert set(read(row, roles=["other"])) == {"other"}
+    with pytest.raises(InputError, match="no such role"):
+        read(row, roles=["third"])
+
+
+def test_the_demo_scans_are_read_by_their_card(tmp_path):
+    paths = write_demo_scans(tmp_path, seed=1)
+    card = load_card("phantom")
+    rows = card.rows(tmp_path)
+    assert [row.row_key for row in rows if row.problem] == [CORRUPT.removesuffix(".npz")]
+    assert {row.columns.get("beam") for row in rows if not row.problem} == {"parallel", "fan", "cone"}
+    assert len(rows) == len(paths) == 13
+    for row in rows:
+        files = tuple(InputFile(role, tmp_path / p, p, reader="card") for role, ps in row.files.items() for p in ps)
+        if row.problem:
+            with pytest.raises(InputError):
+                read(Row(row.row_key, {"card": card.to_json()}, files))
+            continue
+        values = read(Row(row.row_key, {"card": card.to_json()}, files))
+        assert values["scan"].quantity == "counts"
+        assert values["reference"].array.max() > 0.01
+
+
+def test_listing_the_steps_is_light():
+    heavy = "cupy,ray,mlflow,faiss,torch,numba,h5py,pydicom,nibabel,tifffile,scipy"
+    code = (
+        "import sys; from scanmill.steps.table import STEPS, find_step; [find_step(name) for name in STEPS];"
+        f"print([m for m in '{heavy}'.split(',') if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert found.strip() == "[]"
+    assert len(STEPS) >= 8
