@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from uuid import uuid4
 
 from scanmill.cohort import Cohort
 from scanmill.engine.plan import plan_stage
+from scanmill.engine.reach import Probe, reach_problems, reach_problems_of_nodes
 from scanmill.engine.spec import JobSpec, StageSpec
-from scanmill.errors import ScanmillError, SpecError
-from scanmill.storage import Roots, Store, open_store
-
-PROBED_FILES = 5
-"""How many files of each root are looked at."""
+from scanmill.errors import SpecError
+from scanmill.storage import open_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +51,16 @@ class RunPlan:
         return sum(stage.output_bytes for stage in self.stages)
 
 
-def plan_run(job: JobSpec, cohort: Cohort, *, out: str | Path = "runs", store: str | None = None) -> RunPlan:
-    """Plan every stage and look whether storage can be read and written here and the output fits."""
+def plan_run(
+    job: JobSpec, cohort: Cohort, *, out: str | Path = "runs", store: str | None = None, address: str | None = None
+) -> RunPlan:
+    """Plan every stage and look whether the output fits and storage can be read and written: here, or on every node
+    of the cluster at ``address``."""
     check_job(job, cohort)
     stages = tuple(_plan(stage, cohort, job.seed) for stage in job.stages)
     target = open_store(store or out)
-    problems = [*storage_problems(target), *root_problems(cohort)]
+    probe = Probe.of(cohort, target.uri)
+    problems = reach_problems_of_nodes(address, probe) if address else reach_problems(probe)
     free = None if problems else target.free_bytes()
     needed = sum(stage.output_bytes for stage in stages)
     if free is not None and needed > free:
@@ -76,42 +76,6 @@ def check_job(job: JobSpec, cohort: Cohort) -> None:
     errors = job.wiring_errors(roles)
     if errors:
         raise SpecError(f"the job does not fit together: {'; '.join(errors)}")
-
-
-def storage_problems(store: Store) -> list[str]:
-    """Why the store cannot be written and read back from here; empty when it can."""
-    probe = f".scanmill-probe-{uuid4().hex}"
-    try:
-        store.put_bytes(b"probe", probe)
-        well = store.get_bytes(probe) == b"probe"
-        store.delete(probe)
-    except ScanmillError as error:
-        return [f"the output cannot be written here: {error.what}"]
-    return [] if well else ["the output store gives back other bytes than were written"]
-
-
-def root_problems(cohort: Cohort) -> list[str]:
-    """Why the cohort's files cannot be read from here; a few of each root are looked at."""
-    problems = []
-    roots = Roots(dict(cohort.roots))
-    for root in cohort.files["root"].unique().to_pylist():
-        paths = _some(cohort, root)
-        try:
-            missing = sum(not roots.store(root).exists(path) for path in paths)
-        except ScanmillError as error:
-            problems.append(f"root {root!r} cannot be read here: {error.what}")
-            continue
-        if missing:
-            problems.append(f"root {root!r}: {missing} of {len(paths)} files that were looked for are not there")
-    return problems
-
-
-def _some(cohort: Cohort, root: str) -> Sequence[str]:
-    import pyarrow.compute as pc
-
-    paths = cohort.files.filter(pc.equal(cohort.files["root"], root))["path"]
-    step = max(len(paths) // PROBED_FILES, 1)
-    return [paths[i].as_py() for i in range(0, len(paths), step)][:PROBED_FILES]
 
 
 def _plan(stage: StageSpec, cohort: Cohort, seed: int) -> StagePlan:
