@@ -127,8 +127,8 @@ def describe(ended: int, bad: int, seconds: float, estimate: Estimate) -> str:
 def rate(rows_per_s: float) -> str:
     """Rows per second, or per minute or hour where they are slow.
 
-    >>> rate(1234.5), rate(2.0), rate(0.08), rate(0.005)
-    ('1235 rows/s', '2 rows/s', '4.8 rows/min', '18 rows/h')
+    >>> rate(1234.4), rate(2.0), rate(0.08), rate(0.005)
+    ('1234 rows/s', '2 rows/s', '4.8 rows/min', '18 rows/h')
     """
     for size, word in ((1.0, "s"), (60.0, "min")):
         if rows_per_s * size >= 1:

@@ -42,7 +42,7 @@ def run(
     """
     from scanmill.cli.catalogue import find_job
     from scanmill.cohort import Cohort
-    from scanmill.engine.run_plan import plan_run
+    from scanmill.engine.run_plan import check_job, plan_run
     from scanmill.engine.runs import run_id_of, start_run
     from scanmill.engine.spec import load_job
 
@@ -51,6 +51,7 @@ def run(
     if dry_run:
         show_plan(plan_run(spec, rows, out=out, store=store), as_json)
         return
+    check_job(spec, rows)
     with listening(
         f"{out.rstrip('/')}/{run_id_of(spec, rows)}", spec.tracking.experiment or spec.name, as_json
     ) as listeners:

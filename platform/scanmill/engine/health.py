@@ -7,6 +7,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -67,7 +68,11 @@ def _readable(uri: str) -> str:
     from scanmill.storage import open_store
 
     try:
-        next(iter(open_store(uri).list("")), None)
+        store = open_store(uri)
+        root = getattr(store, "root", None)
+        if isinstance(root, Path) and not root.is_dir():
+            return "there is no such folder"
+        next(iter(store.list("")), None)
     except ScanmillError as error:
         return str(error)
     return "ok"

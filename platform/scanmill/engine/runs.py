@@ -92,7 +92,7 @@ def retry_run(
     where = _ledger_url(opened, ledger_url, None)
     with Ledger.open(where) as ledger:
         run_id = opened.facts()["run_id"]
-        units = _bad_units(ledger, run_id, set(keys))
+        units = _bad_units(ledger, run_id, keys)
         if units:
             ledger.request(run_id, "retry", units)
         if ledger.driver_lives(run_id):
@@ -185,10 +185,15 @@ def _move(ledger: Ledger, epoch: Epoch, records: Iterable[UnitRecord], state: An
         ledger.apply(epoch, changes, time.time())
 
 
-def _bad_units(ledger: Ledger, run_id: str, keys: set[str]) -> list[str]:
+def _bad_units(ledger: Ledger, run_id: str, keys: Iterable[str]) -> list[str]:
+    wanted = set(keys)
     states = ("failed", "quarantined", "cancelled")
     found = [one for state in states for one in ledger.units(run_id, state=state, outcomes=False)]  # type: ignore[arg-type]
-    return [one.unit_id for one in found if not keys or one.unit_id in keys or keys.intersection(one.row_keys)]
+    unknown = wanted - {name for one in found for name in (one.unit_id, *one.row_keys)}
+    if unknown:
+        named = ", ".join(sorted(unknown)[:5])
+        raise SpecError("nothing of this name has failed", got=named, do="`scanmill runs show` lists what failed")
+    return [one.unit_id for one in found if not wanted or one.unit_id in wanted or wanted.intersection(one.row_keys)]
 
 
 @contextmanager
