@@ -37,7 +37,7 @@ class Driven:
 
     def workers(self):
         self.note_family()
-        return [one for one in self.family.values() if one.is_running() and _is_worker(one)]
+        return [one for one in self.family.values() if _runs(one) and _is_worker(one)]
 
     def note_family(self):
         with suppress(psutil.NoSuchProcess):
@@ -52,10 +52,18 @@ class Driven:
         self.note_family()
         self.process.kill()
         self.process.wait()
-        _, left = psutil.wait_procs(list(self.family.values()), timeout=20)
-        for one in left:
+        deadline = time.monotonic() + 20
+        while any(map(_runs, self.family.values())) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        for one in filter(_runs, self.family.values()):
             with suppress(psutil.NoSuchProcess):
                 one.kill()
+
+
+def _runs(process):
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def _is_worker(process):
@@ -90,7 +98,7 @@ def test_nothing_is_lost_and_nothing_doubled(make_cohort, tmp_path, n, kills):
         try:
             for threshold, victim in zip(thresholds, whom, strict=True):
                 driven = _strike(driven, victim, threshold, chance.random(), told, log, tmp_path)
-            driven.process.wait(PATIENCE_S)
+            driven = _to_the_end(driven, told, log, tmp_path)
         finally:
             driven.kill()
     assert driven.process.returncode == 0, (tmp_path / "driver.log").read_text()[-3000:]
@@ -110,6 +118,17 @@ def _strike(driven, victim, threshold, moment, told, log, tmp_path):
         return driven
     driven.kill()
     return Driven(told, log)
+
+
+def _to_the_end(driven, told, log, tmp_path):
+    """Let it end; a machine so busy that Ray itself does not start is given another chance."""
+    for _ in range(5):
+        driven.process.wait(PATIENCE_S)
+        if not driven.process.returncode or "Ray does not start" not in (tmp_path / "driver.log").read_text()[-400:]:
+            break
+        driven.kill()
+        driven = Driven(told, log)
+    return driven
 
 
 def _check(tmp_path, n):
