@@ -50,7 +50,7 @@ def arcs_of(angles: HostArray, *, max_gap_rad: float | None = None) -> Arcs:
 
     >>> arcs = arcs_of(np.deg2rad([0, 10, 20, 30, 200, 210, 220]))
     >>> np.rad2deg(arcs.start).round(9).tolist(), np.rad2deg(arcs.length).round(9).tolist()
-    ([195.0, 355.0], [30.0, 40.0])
+    ([355.0, 195.0], [40.0, 30.0])
     """
     turned = np.mod(angles, FULL_TURN)
     order = np.argsort(turned, kind="stable")
