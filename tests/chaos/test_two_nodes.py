@@ -59,15 +59,28 @@ def bucket(monkeypatch):
 
 
 @contextmanager
-def started(command, folder, environment, log):
-    """A Ray node in the foreground (``--block``), with a temporary folder of its own; killed with all its children."""
+def started(command, folder, environment):
+    """A Ray node in the foreground (``--block``), with a temporary folder of its own; killed with all its children.
+
+    Ray gives a node 30 seconds to start: on a very busy machine it is tried again.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    process = subprocess.Popen(command, env={**environment, "TMPDIR": str(folder)}, stdout=log, stderr=log)
+    for attempt in range(4):
+        process = started_once(command, folder / f"log-{attempt}.txt", {**environment, "TMPDIR": str(folder)})
+        if process.poll() is None:
+            break
     try:
         yield process
     finally:
         kill_family(process.pid)
         process.wait()
+
+
+def started_once(command, path, environment):
+    with path.open("wb") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    wait_until(lambda: "Ray runtime started" in path.read_text() or process.poll() is not None, "a node starts")
+    return process
 
 
 def kill_family(pid):
@@ -79,7 +92,7 @@ def kill_family(pid):
 
 
 @contextmanager
-def cluster(folder, environment, log):
+def cluster(folder, environment):
     """A head and a second node on this machine; gives the address and the processes."""
     port = free_port()
     address = f"127.0.0.1:{port}"
@@ -97,16 +110,11 @@ def cluster(folder, environment, log):
         "127.0.0.1",
     ]
     second = [RAY, "start", "--address", address, "--node-ip-address", "127.0.0.1"]
-    with started([*head, "--temp-dir", str(short), *common], folder / "head", environment, log) as one:
-        wait_until(lambda: answers(port), "the head answers")
-        time.sleep(5)
-        with started([*second, *common], folder / "second", environment, log) as two:
-            yield address, one, two
-
-
-def answers(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+    with (
+        started([*head, "--temp-dir", str(short), *common], folder / "head", environment) as one,
+        started([*second, *common], folder / "second", environment) as two,
+    ):
+        yield address, one, two
 
 
 def wait_until(fits, what):
@@ -161,7 +169,7 @@ def test_a_node_then_the_head_and_the_driver_die_and_nothing_is_lost(bucket, tmp
             return ledger.counts(fresh[0])["done"] if fresh else 0
 
         with (
-            cluster(tmp_path / "first", environment, log) as (address, head, second),
+            cluster(tmp_path / "first", environment) as (address, head, second),
             driving({**told, "address": address}, environment, log) as driver,
         ):
             wait_until(lambda: done() >= chance.randint(8, 16) or driver.poll() is not None, "the first rows")
@@ -176,7 +184,7 @@ def test_a_node_then_the_head_and_the_driver_die_and_nothing_is_lost(bucket, tmp
         lost_at = done()
         assert lost_at < N
         with (
-            cluster(tmp_path / "second", environment, log) as (address, _, _),
+            cluster(tmp_path / "second", environment) as (address, _, _),
             driving({**told, "address": address}, environment, log) as driver,
         ):
             driver.wait(PATIENCE_S)
