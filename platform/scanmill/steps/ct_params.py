@@ -32,7 +32,7 @@ class ReconstructParams(Params):
     )
     n_subsets: int = Field(default=10, ge=1, le=10_000, description="os-sart: never more than there are views")
     relaxation: float = Field(default=1.0, gt=0, lt=2, description="sirt, os-sart")
-    weight: float = Field(default=0.01, ge=0, le=1e6, description="tv: weight of the total variation")
+    weight: float = Field(default=0.05, ge=0, le=1e6, description="tv: weight of the total variation")
     damping: float = Field(default=0.0, ge=0, le=1e6, description="cgls: pulls the image to zero")
     non_negative: bool = Field(default=True, description="iterative methods: no voxel below zero (cgls: at the end)")
     change_tolerance: float = Field(
