@@ -210,10 +210,12 @@ def test_a_backprojection_looks_up_each_shadow():
 
 def test_rows_that_are_no_slices_are_refused():
     grid = VolumeGeometry.centered((2, 8, 8))
+    downwards = ScanGeometry.parallel([0.0], 8, 1.0, n_rows=2)
     for scan in (
         ScanGeometry.parallel([0.0], 8, 1.0),
         ScanGeometry.parallel([0.0], 8, 1.0, n_rows=2, row_spacing=1.5),
         ScanGeometry.fan([0.0], 8, 1.0, n_rows=2, axis_row=0.0, **FOCUS),
+        ScanGeometry.from_dict(downwards.to_dict() | {"row_step": [[0.0, 0.0, -1.0]]}),
     ):
         with pytest.raises(InputError, match="slices of the grid"):
             ProjectionOp(grid, scan)

@@ -49,6 +49,11 @@ class Frames:
         """The number of views."""
         return len(self.origin)
 
+    def views(self, chosen: slice) -> Frames:
+        """The frames of some views."""
+        poses = {name: getattr(self, name)[chosen] for name in ("origin", "column", "row", "along")}
+        return replace(self, **poses)
+
     def flipped_rows(self) -> Frames:
         """The same rays with the rows counted from the other end."""
         shift = (self.n_rows - 1) * self.row
@@ -134,19 +139,14 @@ def _depth_of_middle(center: HostArray, column: HostArray, row: HostArray, along
 
 
 def require_rows_in_slices(frames: Frames) -> Frames:
-    """The same frames, row r over slice r; `InputError` where the rows of a scan are not the slices of the grid.
-
-    A scan whose rows count from the other end comes back flipped; compare ``row`` to see it.
-    """
-    if np.all(frames.row[:, 2] < 0):
-        frames = frames.flipped_rows()
+    """The same frames; `InputError` where row r of the scan does not lie in slice r of the grid."""
     nz, ny, nx = frames.shape
     slices = frames.origin[:, 2] + (nz - 1) / 2
     reach = (nx + ny) / np.maximum(np.abs(frames.along[:, 0]), np.abs(frames.along[:, 1]))
     off: list[Any] = [
         np.abs(slices),
-        np.abs(frames.row[:, 2] - 1) * nz,
-        np.abs(frames.row[:, :2]).max(axis=1) * nz,
+        np.abs(frames.row[:, 2] - 1) * (nz - 1),
+        np.abs(frames.row[:, :2]).max(axis=1) * (nz - 1),
         np.abs(frames.column[:, 2]) * frames.n_columns,
         np.abs(frames.along[:, 2]) * reach,
     ]

@@ -10,9 +10,10 @@ import numpy as np
 from scanmill.geometry import ScanGeometry, VolumeGeometry
 from scanmill.operators.projection import plan_projection
 from scanmill.operators.projection_methods import rows_pad
+from scanmill.operators.projection_tables import CHUNK
 
 TABLE_NUMBERS = 40
-"""How many float64 per view and column are alive while the tables are computed, at most."""
+"""How many float64 per view and column are alive while a chunk of the tables is computed, at most."""
 OVERHEAD = 2**14
 """Objects, headers and what is too small to count."""
 
@@ -28,7 +29,7 @@ def predict_bytes(
     >>> scan = ScanGeometry.cone(np.arange(2000.0), 2048, 1.0, n_rows=2048, row_spacing=1.0,
     ...                          source_to_isocenter=5000.0, source_to_detector=6000.0)
     >>> predict_bytes(grid, scan) // 2**30
-    162
+    158
     """
     frames, ownership = plan_projection(volume_geometry, scan, device, None)
     nz, ny, nx = volume_geometry.shape
@@ -48,5 +49,5 @@ def predict_bytes(
     else:
         project = back = voxels + 2 * rays
         tables = 25 * scan.n_views
-    building = TABLE_NUMBERS * 8 * (scan.n_views if ownership == "rays" and scan.beam != "cone" else per_column)
+    building = TABLE_NUMBERS * 8 * min(per_column, max(CHUNK, scan.n_columns)) + 2 * tables * item
     return int(max((max(project, back) + tables) * item + per_column, building)) + OVERHEAD

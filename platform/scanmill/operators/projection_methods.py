@@ -63,7 +63,7 @@ class InSlices(Method):
 
     def __init__(self, frames: Frames, dtype: Any, device: str) -> None:
         super().__init__(frames, dtype, device)
-        drive, tables = column_tables(frames)
+        drive, tables = column_tables(frames, self.dtype)
         self.drive = to_device(drive, device)
         self.tables = self.cast(np.stack([tables[0], tables[1], np.sqrt(tables[2])]))
         self.shadows, self.taps = None, 0
@@ -121,7 +121,7 @@ class ByColumns(Method):
         self.flip = bool(self.cone and np.all(frames.row[:, 2] < 0))
         frames = frames.flipped_rows() if self.flip else frames
         super().__init__(frames, dtype, device)
-        drive, tables = column_tables(frames)
+        drive, tables = column_tables(frames, self.dtype)
         self.pad = rows_pad(frames)
         self.drive, self.tables = to_device(drive, device), self.cast(tables)
 
@@ -132,7 +132,7 @@ class ByColumns(Method):
         same_way = np.all(frames.row[:, 2] > 0) or np.all(frames.row[:, 2] < 0)
         if not same_way or level * (frames.n_columns + frames.n_rows) > 1e-9:
             return False
-        nearest, climb = row_steps(*_upright(frames))
+        nearest, climb = row_steps(_upright(frames))
         return nearest > 0 and climb <= 1
 
     def _take(self, views: Any) -> None:
@@ -174,13 +174,12 @@ def rows_pad(frames: Frames) -> int:
     """How many zeros the backprojector needs at the ends of a detector column: more than there are rows on a voxel."""
     if frames.beam != "cone":
         return 0
-    nearest, _ = row_steps(*_upright(frames))
+    nearest, _ = row_steps(_upright(frames))
     return max(5, math.ceil(2 / nearest) + 2)
 
 
-def _upright(frames: Frames) -> tuple[Frames, HostArray, HostArray]:
-    upright = frames.flipped_rows() if frames.row[0, 2] < 0 else frames
-    return upright, *column_tables(upright)
+def _upright(frames: Frames) -> Frames:
+    return frames.flipped_rows() if frames.row[0, 2] < 0 else frames
 
 
 class ByRays(Method):

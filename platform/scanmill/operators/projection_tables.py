@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 
 from scanmill.arrays import HostArray
 from scanmill.errors import InputError
 from scanmill.operators.projection_frames import Frames
 
+CHUNK = 2**14
+"""So many views times columns are worked on at once in float64."""
 
-def column_tables(frames: Frames) -> tuple[HostArray, HostArray]:
+
+def in_chunks(frames: Frames) -> Iterator[tuple[slice, Frames]]:
+    """The frames, a few views at a time."""
+    step = max(1, CHUNK // frames.n_columns)
+    for start in range(0, frames.n_views, step):
+        views = slice(start, min(start + step, frames.n_views))
+        yield views, frames.views(views)
+
+
+def column_tables(frames: Frames, dtype: Any) -> tuple[HostArray, HostArray]:
     """``drive`` (view, column), 0 where x drives and 1 where y does, and the tables of `scanmill.kernels.columns`.
 
     The third table is the squared path in mm² within a plane of constant z; the last four are zero for rays that
     stay in their slices.
     """
+    shape = frames.n_views, frames.n_columns
+    drive, tables = np.empty(shape, np.uint8), np.empty((7, *shape), dtype)
+    for views, part in in_chunks(frames):
+        drive[views], tables[:, views] = _column_tables(part)
+    return drive, tables
+
+
+def _column_tables(frames: Frames) -> tuple[HostArray, HostArray]:
     steps = np.arange(frames.n_columns)[None, :, None] * frames.column[:, None, :]
     e = frames.origin[:, None, :] + steps
     d = frames.along[:, None, :] + (steps if frames.diverging else 0 * steps)
@@ -59,10 +81,17 @@ def shadow_tables(frames: Frames) -> tuple[HostArray, int]:
     return tables, int(np.ceil(2 / np.abs(pitch).min() - 1e-9))
 
 
-def row_steps(frames: Frames, drive: HostArray, tables: HostArray) -> tuple[float, float]:
-    """The smallest distance of two rows along z, in voxels, over the whole grid; and the steepest climb of a ray."""
+def row_steps(frames: Frames) -> tuple[float, float]:
+    """The smallest distance of two rows along z, in voxels, over the whole grid; and the steepest climb of a ray.
+
+    The rows must count upwards.
+    """
     _, ny, nx = frames.shape
-    reach = np.where(drive == 0, nx - 1, ny - 1) / 2
-    nearest = tables[5] - reach * np.abs(tables[6])
-    climbs = np.abs(np.stack([tables[4], tables[4] + (frames.n_rows - 1) * tables[6]]))
-    return float(nearest.min()), float(climbs.max())
+    nearest, climb = np.inf, 0.0
+    for _, part in in_chunks(frames):
+        drive, tables = _column_tables(part)
+        reach = np.where(drive == 0, nx - 1, ny - 1) / 2
+        climbs = np.abs(np.stack([tables[4], tables[4] + (frames.n_rows - 1) * tables[6]]))
+        nearest = min(nearest, float((tables[5] - reach * np.abs(tables[6])).min()))
+        climb = max(climb, float(climbs.max()))
+    return nearest, climb
