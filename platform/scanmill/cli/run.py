@@ -49,7 +49,7 @@ def run(
     spec = load_job(find_job(job), settings or [])
     rows = Cohort.open(cohort, where)
     if dry_run:
-        show_plan(plan_run(spec, rows, out=out, store=store), as_json)
+        show_plan(plan_run(spec, rows, out=out, store=store, address=address), as_json)
         return
     check_job(spec, rows)
     with listening(

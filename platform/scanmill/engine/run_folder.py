@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scanmill.cohort import Cohort
-from scanmill.errors import InputError, SpecError
+from scanmill.errors import InputError, ResourceError, SpecError
 from scanmill.storage import Store, open_store
 
 FORMAT = 1
@@ -73,7 +73,11 @@ class RunFolder:
 
     def write_cohort(self, cohort: Cohort) -> None:
         """Freeze the cohort; its protected table stays where it is."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            what = "the run folder cannot be made"
+            raise ResourceError(what, where=self.path.name, got=error.strerror, do="choose another --out") from error
         cohort.write(self.path / COHORT)
         self.publish(*COHORT_FILES)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 
 from scanmill.cohort import Cohort
@@ -69,13 +70,33 @@ def plan_run(
 
 
 def check_job(job: JobSpec, cohort: Cohort) -> None:
-    """Refuse a job that cannot work on this cohort: unknown values, missing roles; an empty cohort."""
+    """Refuse a job that cannot work on this cohort: unknown values, roles and columns; an empty cohort."""
     if not len(cohort):
         raise SpecError("the cohort has no rows", do="is the --where too narrow?")
     roles = set(cohort.files["role"].unique().to_pylist())
     errors = job.wiring_errors(roles)
     if errors:
         raise SpecError(f"the job does not fit together: {'; '.join(errors)}")
+    for stage in job.stages:
+        if stage.source_stage is None:
+            _check_columns(stage, cohort.table.column_names)
+
+
+def _check_columns(stage: StageSpec, columns: list[str]) -> None:
+    """Refuse a ``where`` that is no expression over the cohort's columns, and grouping by columns it has not."""
+    from scanmill.cohort.select import check_expression
+
+    if stage.where:
+        check_expression(stage.where, columns)
+    missing = [name for name in stage.by if name not in columns]
+    if missing:
+        near = get_close_matches(missing[0], columns, n=3) or sorted(columns)[:12]
+        raise SpecError(
+            "the cohort has no such column to group by",
+            where=f"stage {stage.name}",
+            got=", ".join(missing),
+            do=f"did you mean {', '.join(near)}?",
+        )
 
 
 def _plan(stage: StageSpec, cohort: Cohort, seed: int) -> StagePlan:

@@ -28,7 +28,7 @@ def spec_error(
 def parameter_error(error: ValidationError, use: str, params: type[BaseModel]) -> SpecError:
     """The first complaint about a step's parameters."""
     details = error.errors(include_url=False)[0]
-    name = ".".join(map(str, details["loc"])) or "its parameters"
+    name = ".".join(str(part) for part in details["loc"] if not _is_branch(part)) or "its parameters"
     known = sorted(_names(params)) if details["type"] == "extra_forbidden" else ()
     return _sentence(details, f"parameter {name} of step {use}", None, known)
 
