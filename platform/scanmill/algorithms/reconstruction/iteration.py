@@ -58,8 +58,8 @@ class StoppingRule:
 
     def ends(self, status: IterationStatus, start_residual: float = 1.0) -> bool:
         """Whether this iteration was the last one; raises ConvergenceError where it diverged."""
-        finite = np.isfinite([status.residual, status.change, status.objective]).all()
-        if not finite or status.residual > DIVERGENCE * max(start_residual, 1.0):
+        finite = np.isfinite([status.residual, status.objective]).all()  # an image of zeros changes by infinity
+        if not finite or np.isnan(status.change) or status.residual > DIVERGENCE * max(start_residual, 1.0):
             raise ConvergenceError(
                 "the iteration diverged",
                 where=f"iteration {status.iteration}",
