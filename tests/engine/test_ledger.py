@@ -15,6 +15,8 @@ from engine.ledger_contract import DONE, LedgerContract, ended, units
 from scanmill.engine.ledger import Ledger, schema
 from scanmill.engine.ledger.database import parse_url
 from scanmill.engine.ledger.network_disk import network_file_system
+from scanmill.engine.ledger.outcome_text import outcome_from_text, outcome_to_text
+from scanmill.engine.outcome import Outcome
 from scanmill.errors import ResourceError, SpecError
 
 POSTGRES = os.environ.get("SCANMILL_TEST_POSTGRES", "")
@@ -191,6 +193,14 @@ def test_a_migration_that_fails_changes_nothing(tmp_path, monkeypatch):
             Ledger.open(path)
     with Ledger.open(path) as ledger:
         assert "owner" not in {column["name"] for column in inspect(ledger._engine).get_columns("runs")}
+
+
+@pytest.mark.parametrize("outcome", [Outcome(), DONE, Outcome("Timeout", "read took longer", retryable=True, tile=0.5)])
+def test_outcomes_survive_as_text_and_unknown_words_are_passed_over(outcome):
+    text_ = outcome_to_text(outcome)
+    assert repr(outcome_from_text(text_)) == repr(outcome)
+    later = text_.replace("{", '{"of a later version":1' + ("," if text_ != "{}" else ""), 1)
+    assert repr(outcome_from_text(later)) == repr(outcome)
 
 
 def limit_pages(ledger):

@@ -12,6 +12,9 @@ from scanmill.engine.outcome import Artifact, Outcome
 
 _EMPTY = Outcome()
 _PLAIN = tuple(one.name for one in fields(Outcome) if one.name not in {"artifacts", "warnings"})
+_KNOWN = frozenset(one.name for one in fields(Outcome))
+_WORDS = ('"NaN"', 'Infinity"')
+_DECODER = json.JSONDecoder()
 _ARTIFACT = tuple(one.name for one in fields(Artifact))
 
 
@@ -38,13 +41,17 @@ def outcome_to_text(outcome: Outcome) -> str:
 
 def outcome_from_text(text: str) -> Outcome:
     """The inverse of `outcome_to_text`; names that this version does not know are passed over."""
-    told = json.loads(text)
-    known = {name: told[name] for name in _PLAIN if name in told}
-    for name in ("metrics", "seconds"):
-        if name in known:
-            known[name] = {key: float(value) for key, value in known[name].items()}
-    artifacts = tuple(Artifact(*one) for one in told.get("artifacts", ()))
-    return Outcome(artifacts=artifacts, warnings=tuple(told.get("warnings", ())), **known)
+    told = _DECODER.raw_decode(text)[0]
+    if not told.keys() <= _KNOWN:
+        told = {name: told[name] for name in _KNOWN if name in told}
+    if any(word in text for word in _WORDS):
+        for name in ("metrics", "seconds"):
+            told[name] = {key: float(value) for key, value in told.get(name, {}).items()}
+    if "artifacts" in told:
+        told["artifacts"] = tuple([Artifact(*one) for one in told["artifacts"]])
+    if "warnings" in told:
+        told["warnings"] = tuple(told["warnings"])
+    return Outcome(**told)
 
 
 def _number(value: Any) -> float | str:
