@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
+from report_folder import long_folder
 from scanmill.cohort.results import write_results
 from scanmill.report import write_report
 
@@ -77,7 +78,7 @@ def test_the_counts_add_up_to_the_manifest(page):
 
 
 def test_the_worst_row_stands_first(page):
-    shown = re.findall(r"<div class="about"><b>(row-\d)</b>", page)
+    shown = re.findall(r'<div class="about"><b>(row-\d)</b>', page)
     assert shown == ["row-1", "row-2", "row-0"]
 
 
@@ -99,3 +100,21 @@ def test_numbers_are_summed_up(page):
 
 def test_a_drained_device_is_named(page):
     assert "node/cpu:1" in page
+
+
+def test_the_result_stands_before_what_led_to_it_and_reasons_are_counted_alike(tmp_path):
+    folder, read_bytes = long_folder(tmp_path / "run")
+    told = {"status": "done", "seconds": 100.0, "drained": {}}
+    report, montage = write_report(folder, read_bytes, told)
+    page = report.read_text("utf-8")
+    first = page.index('alt="image_slices of')
+    assert first < page.index('alt="difference of') < page.index('alt="sinogram of')
+    assert page.count('<figure class="wide">') == 24
+    assert "(16 more in results.parquet)" in page
+    assert page.count('<b>InputError</b> <span class="soft">') == 26
+    assert page.count("more reasons</summary>") == 1
+    assert page.index("<dt>psnr</dt>") < page.index("<dt>a_metric_with_quite_a_long_name_indeed_mm</dt>")
+    with Image.open(montage) as sheet:
+        cell = np.asarray(sheet.convert("L"), float)[6:246, 6:246]
+    assert cell[:60].max() < 30
+    assert cell[110:130].mean() > 60

@@ -18,7 +18,7 @@ from scanmill.report.cards import MOST_CARDS, ReadBytes, make_cards
 from scanmill.report.figures import histogram
 from scanmill.report.montage import write_montage
 
-MOST_REASONS, MOST_WARNINGS, MOST_CHARTS = 20, 20, 12
+MOST_REASONS, MOST_WARNINGS, MOST_CHARTS = 12, 12, 12
 PHASES = ("read", "compute", "write", "commit")
 
 
