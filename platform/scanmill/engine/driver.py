@@ -53,7 +53,10 @@ Ending = Literal["done", "interrupted", "cancelled"]
 
 @dataclass
 class StageDriver:
-    """Runs one stage to its end. Every wake-up is one durable transaction, written before anything depends on it."""
+    """Runs one stage to its end. Every wake-up is one durable transaction, written before anything depends on it.
+
+    ``gather_s``: how long a wake-up waits for more to be heard; for short units, many of which are in flight.
+    """
 
     run_id: str
     stage: str
@@ -66,6 +69,7 @@ class StageDriver:
     tell: Callable[[RunEvent], None]
     signals: Signals
     reserve: int = DISK_RESERVE
+    gather_s: float = 0.0
     clock: Callable[[], float] = time.monotonic
     drained: dict[str, str] = field(default_factory=dict)
     paused: str = ""
@@ -106,6 +110,9 @@ class StageDriver:
 
     def _step(self) -> None:
         heard = self.performer.poll(SECONDS_PER_TICK)
+        if heard and self.gather_s:
+            time.sleep(self.gather_s)
+            heard += self.performer.poll(0.0)
         now = self.clock()
         events = [_stamped(one, now) for one in heard if not isinstance(one, Progress)]
         if self._draining:

@@ -31,8 +31,8 @@ from scanmill.engine.task_maker import TaskMaker
 from scanmill.engine.unit import Unit, UnitState
 
 STAGE = "stage.json"
-SHORT_S, MANY_IN_FLIGHT = 0.05, 32
-"""Units predicted to be shorter than this go out many to a call."""
+SHORT_S, MANY_IN_FLIGHT, GATHER_S = 0.05, 64, 0.03
+"""Units predicted to be shorter than this go out many to a call, and come back many to a transaction."""
 
 
 @dataclass(frozen=True)
@@ -104,18 +104,20 @@ class Run:
                 if record.outcome is not None:
                     tasks.ended(record.unit_id, record.outcome)
         self.performer.open_stage(self._stage_work(planned), Claim(stage.cpus, stage.gpus, stage.workers))
+        settings = scheduler_settings(stage, planned.units)
         driver = StageDriver(
             run_id=self.run_id,
             stage=stage.name,
             ledger=self.ledger,
             epoch=self.epoch,
-            scheduler=Scheduler(scheduler_settings(stage, planned.units)),
+            scheduler=Scheduler(settings),
             performer=self.performer,
             tasks=tasks,
             store=self.folder.store,
             tell=self.audience.tell,
             signals=self.signals,
             reserve=self.reserve,
+            gather_s=GATHER_S if settings.in_flight == MANY_IN_FLIGHT else 0.0,
             drained=self.drained,
         )
         return driver.run(planned.units, planned.known)
