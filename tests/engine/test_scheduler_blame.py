@@ -375,6 +375,27 @@ def test_the_last_device_is_not_drained_but_the_run_pauses_and_says_why():
     assert story.counts() == {"done": 5}
 
 
+def test_units_that_kill_the_only_device_are_quarantined_in_the_end_when_somebody_lets_the_run_go_on():
+    story = Story("k1 k2 k3 k4 good")
+    number = 1
+    story.up("a1")
+    while story.counts().get("waiting") or story.held:
+        if story.scheduler.paused and not story.held:
+            story.asks("unpause")
+        bad = [name for name in story.held if name != "good"]
+        if bad:
+            worker = story.held[bad[0]].worker
+            story.starts(*story.on(worker))
+            story.dies(worker)
+            number += 1
+            story.up(f"a{number}")
+        elif story.held:
+            story.runs("good")
+        assert number < 60
+    assert story.counts() == {"quarantined": 4, "done": 1}
+    assert 1 <= len(story.ever(PauseRun)) <= 6
+
+
 def test_when_only_a_drained_device_offers_itself_the_run_pauses():
     story = Story(" ".join(f"u{number}" for number in range(9)))
     story.up("a1", "b1")

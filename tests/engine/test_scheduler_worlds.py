@@ -89,6 +89,14 @@ class World:
             elif isinstance(one, StartWorker):
                 self.start(self.chance.choice(sorted(set(self.devices) - one.not_on) or sorted(self.devices)))
 
+    def let_go_on(self) -> None:
+        """Somebody unpauses the run as often as it pauses, which is not for ever."""
+        for _ in range(3 * len(self.fates)):
+            if self.story.scheduler.paused:
+                self.story.asks("unpause")
+                self.play()
+        assert not self.story.scheduler.paused
+
     def play(self, turns: int = 6000) -> None:
         for _ in range(turns):
             counts = self.story.scheduler.counts()
@@ -111,9 +119,7 @@ def test_good_units_get_through_and_bad_ones_do_not(fates, devices, kills, seed)
     names = {f"u{number}": fate for number, fate in enumerate(fates)}
     world = World(names, {"abcde"[index]: "ok" for index in range(devices)}, kills, random.Random(seed))
     world.play()
-    while world.story.scheduler.paused:
-        world.story.asks("unpause")
-        world.play()
+    world.let_go_on()
     assert {name: world.story.state(name) for name in names} == {name: ENDS[fate] for name, fate in names.items()}
 
 
@@ -130,9 +136,7 @@ def test_a_bad_device_costs_no_good_unit(n_units, bad, misfortunes, seed):
     devices = {letter: bad if index < n_bad else "ok" for index, letter in enumerate("abcd")}
     world = World({f"u{number}": "ok" for number in range(n_units)}, devices, kills, random.Random(seed))
     world.play()
-    while world.story.scheduler.paused:
-        world.story.asks("unpause")
-        world.play()
+    world.let_go_on()
     assert world.story.counts() == {"done": n_units}
     drained = {one.device for one in world.story.ever(DrainDevice)}
     assert all(devices[one] == bad for one in drained)

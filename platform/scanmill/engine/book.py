@@ -11,6 +11,9 @@ from scanmill.engine.roster import Lease, Task, Worker
 from scanmill.engine.unit import UnitState
 from scanmill.engine.waiting import Waiting
 
+MOST_EXCUSES = 2
+"""How often a unit's failures may be put down to a device or the run; then they are its own. Else a few units that kill
+whatever they run on would pause a small run again and again, however often somebody lets it go on."""
 BAD: frozenset[UnitState] = frozenset({"failed", "quarantined", "cancelled"})
 
 
@@ -34,7 +37,7 @@ class Book:
         for index, unit in enumerate(event.units):
             if unit.unit_id in self.tasks:
                 continue
-            task = Task(unit, suspect=unit.unit_id in event.suspects)
+            task = Task(unit, len(self.tasks), suspect=unit.unit_id in event.suspects)
             task.charges = event.attempts[index] if event.attempts else 0
             task.tries = max(task.charges, event.tries[index] if event.tries else 0)
             self.tasks[unit.unit_id] = task
@@ -108,8 +111,9 @@ class Book:
 
     def refund(self, task: Task, count: int, why: str) -> None:
         """Attempts come back that were not the unit's fault; one that they had brought to its end waits again."""
-        if task.state in {"done", "failed", "cancelled"}:
+        if task.state in {"done", "failed", "cancelled"} or task.excused >= MOST_EXCUSES:
             return
+        task.excused += 1
         task.charges = max(0, task.charges - count)
         if task.state == "quarantined" and not task.cancelled:
             self.revive(task, why)

@@ -11,9 +11,12 @@ from scanmill.steps.contract import Phase
 
 @dataclass(slots=True, eq=False)
 class Task:
-    """A unit and its fate so far. ``charges`` count against it, ``tries`` are all; ``failed_on`` is in time order."""
+    """A unit and its fate so far. ``charges`` count against it, ``tries`` are all; ``failed_on`` is in time order.
+
+    ``place`` is when it came, ``queued`` the number of its entry in a line (0: in none)."""
 
     unit: Unit
+    place: int = 0
     state: UnitState = "waiting"
     charges: int = 0
     tries: int = 0
@@ -23,6 +26,7 @@ class Task:
     cancelled: bool = False
     upstream: bool = False
     extra_try: bool = False
+    excused: int = 0
     open_needs: int = 0
     failed_on: tuple[str, ...] = ()
     queued: int = 0
@@ -64,6 +68,7 @@ class Worker:
     late: dict[str, Phase] = field(default_factory=dict)
     late_until: float = 0.0
     killed: bool = False
+    replaced: bool = False
     claim: Task | None = None
 
 

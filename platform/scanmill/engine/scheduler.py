@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from scanmill.engine.book import BAD, Book, known
+from scanmill.engine.book import BAD, MOST_EXCUSES, Book, known
 from scanmill.engine.breaker import Breaker, fault_of
 from scanmill.engine.clocks import Clocks
 from scanmill.engine.dispatch import Dispatch
@@ -193,7 +193,7 @@ class Scheduler:
         else:
             for task in known(self._book.tasks, event.unit_ids):
                 if task.state in BAD:
-                    task.charges, task.suspect, task.failed_on = 0, False, ()
+                    task.charges, task.excused, task.suspect, task.failed_on = 0, 0, False, ()
                     self._book.revive(task, "asked to retry")
                     self._ended = False
 
@@ -218,7 +218,7 @@ class Scheduler:
             _make_smaller(task, outcome)
             self._breaker.add(task.unit_id, worker.device)
         else:
-            fault = fault_of(outcome)
+            fault = fault_of(outcome) if task.excused < MOST_EXCUSES else ""
             task.failed_on += (worker.device,)
             self._strikes.failed(worker.device, task.unit_id, sure=bool(fault), charged=True)
             self._breaker.add(task.unit_id, worker.device, fault)
