@@ -8,6 +8,8 @@ from scanmill.arrays import Array, HostArray, to_host
 from scanmill.data import Labels, Projections, Volume
 
 MAX_SIDE = 512
+MIN_SLICES = 8
+"""Fewer slices than this are not shown from the side."""
 Window = tuple[float, float]
 
 
@@ -35,14 +37,14 @@ def grey(image: HostArray, window: Window) -> HostArray:
 
 
 def central_slices(volume: Volume | Labels, window: Window | None = None) -> HostArray:
-    """The middle slice (z), and beside it those through the middle of y and x where there are more than one.
+    """The middle slice (z), and beside it those through the middle of y and x where there are slices enough.
 
     Rows grow downwards as they stand in the array, except that z grows upwards (head up)."""
     array = volume.array
     shown = window or (window_of(array) if isinstance(volume, Volume) else (0.0, float(max(1, array.max()))))
     nz, ny, nx = array.shape
     views = [to_host(array[nz // 2])]
-    if nz > 1:
+    if nz >= MIN_SLICES:
         views += [to_host(array[::-1, ny // 2]), to_host(array[::-1, :, nx // 2])]
     return side_by_side([grey(view, shown) for view in views])
 
