@@ -174,7 +174,13 @@ SAVE = Step("t.save", "Write a .npy file.", _save, SaveParams, reads={"image": P
 
 # --- nothing, slowly --------------------------------------------------------------------------------------------------
 
-NOTHING_READ = Step("t.nothing_read", "Read nothing.", lambda inputs, params, ctx: Output(), phase="read")
+NOTHING_READ = Step(
+    "t.nothing_read",
+    "Read nothing.",
+    lambda inputs, params, ctx: Output(),
+    predict=lambda columns, params, device: Prediction(0.001),
+    phase="read",
+)
 NOTHING = Step(
     "t.nothing",
     "Do nothing.",
