@@ -122,7 +122,7 @@ def tooth(data, work):
 
 
 def peer_fbp(line, theta, center, size):
-    """scikit-image's FBP on the same grid: its detector is shifted by interpolation so that the axis is in its middle."""
+    """The FBP of scikit-image on the same grid; the detector is shifted so that the axis is in its middle."""
     n = line.shape[1]
     columns = np.arange(n) - n // 2 + center
     shifted = np.stack([np.interp(columns, np.arange(n), view) for view in line])
