@@ -11,8 +11,6 @@ from scanmill.engine.outcome import Outcome
 
 MACHINE_FAULTS = frozenset({"ResourceError", "Timeout", "WorkerDied"})
 """Error classes that speak of the machine; others (a ValueError in a step) are retried but break no circuit."""
-FEWEST = 3
-"""Different units that must have failed, however short the job."""
 
 
 @dataclass(slots=True)
@@ -29,7 +27,7 @@ class Breaker:
     """The last ``window`` attempts. It trips on different units, so one unit's retries do not stop a run."""
 
     def __init__(self, window: int, fraction: float) -> None:
-        self._fraction, self._window = fraction, window
+        self._window, self._least = window, math.ceil(fraction * window)
         self._last: deque[Attempt] = deque(maxlen=window)
         self._kinds: Counter[str] = Counter()
 
@@ -40,14 +38,12 @@ class Breaker:
         self._last.append(Attempt(unit_id, device, kind, charged))
         self._count(kind, 1)
 
-    def tripped(self, n_units: int) -> tuple[str, Counter[str]] | None:
-        """The kind of failure, and how often its units were charged, when they are too large a share of the window (or
-        of a shorter job)."""
-        least = max(FEWEST, math.ceil(self._fraction * min(self._window, n_units)))
+    def tripped(self) -> tuple[str, Counter[str]] | None:
+        """The kind of failure, and how often its units were charged, when they are too large a share of the window."""
         for kind, count in self._kinds.items():
-            if count >= least:
+            if count >= self._least:
                 failed = [one for one in self._last if one.kind == kind]
-                if len({one.unit_id for one in failed}) >= least:
+                if len({one.unit_id for one in failed}) >= self._least:
                     return kind, Counter(one.unit_id for one in failed if one.charged)
         return None
 

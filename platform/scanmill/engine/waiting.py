@@ -11,14 +11,18 @@ LOOK_AHEAD = 64
 """How many units may be passed over for one that may run on the device at hand."""
 
 
+Entry = tuple[float, int, int, Task]
+
+
 class Line:
     """A heap with lazy removal: an entry whose task is no longer queued under its number is dropped when met.
 
-    With equal costs the first comes first. ``sign`` is that of its tasks' numbers, so that a number tells the line.
+    With equal costs the first comes first, and one that comes back keeps its place: what its next try shows, whether
+    it or the device was at fault, is worth knowing soon. ``sign`` is that of the numbers, so that one tells the line.
     """
 
     def __init__(self, sign: int) -> None:
-        self._heap: list[tuple[float, int, Task]] = []
+        self._heap: list[Entry] = []
         self._sign, self._number, self._length = sign, 0, 0
 
     def __len__(self) -> int:
@@ -41,14 +45,15 @@ class Line:
 
     def take(self, fits: Callable[[Task], bool]) -> Task | None:
         """The costliest task that fits, out of the first `LOOK_AHEAD`."""
-        passed: list[tuple[float, int, Task]] = []
+        passed: list[Entry] = []
         found = None
         while self._heap and found is None and len(passed) < LOOK_AHEAD:
             entry = heappop(self._heap)
-            if entry[2].queued != self._sign * entry[1]:
+            task = entry[3]
+            if task.queued != self._sign * entry[2]:
                 continue
-            if fits(entry[2]):
-                found = entry[2]
+            if fits(task):
+                found = task
                 self.remove(found)
             else:
                 passed.append(entry)
@@ -56,11 +61,11 @@ class Line:
             heappush(self._heap, entry)
         return found
 
-    def _entry(self, task: Task) -> tuple[float, int, Task]:
+    def _entry(self, task: Task) -> Entry:
         self._number += 1
         self._length += 1
         task.queued = self._sign * self._number
-        return (-task.unit.predicted.seconds, self._number, task)
+        return (-task.unit.predicted.seconds, task.place, self._number, task)
 
 
 class Waiting:
