@@ -16,7 +16,6 @@ HOMES = {
     "finufft": ["operators/"],
     "ray": ["engine/"],
     "sqlalchemy": ["engine/ledger/"],
-    "alembic": ["engine/ledger/"],
     "psycopg": ["engine/ledger/"],
     "duckdb": ["cohort/select.py"],
     "fsspec": ["storage/"],
@@ -33,6 +32,8 @@ HOMES = {
     "jinja2": ["report/"],
     "matplotlib": ["report/"],
     "typer": ["cli/"],
+    "PIL": ["io/", "engine/artifacts.py", "report/"],
+    "psutil": ["steps/memory.py", "io/voxel_limit.py", "engine/"],
     "torch": [],
 }
 HEAVY = ("cupy", "ray", "mlflow", "faiss", "torch", "numba")

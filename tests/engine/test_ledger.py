@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import uuid
-from collections import namedtuple
 from pathlib import Path
 
 import pytest
@@ -14,13 +13,11 @@ from sqlalchemy import create_engine, inspect, text
 from engine.ledger_contract import DONE, LedgerContract, ended, units
 from scanmill.engine.ledger import Ledger, schema
 from scanmill.engine.ledger.database import parse_url
-from scanmill.engine.ledger.network_disk import network_file_system
 from scanmill.engine.ledger.outcome_text import outcome_from_text, outcome_to_text
 from scanmill.engine.outcome import Outcome
 from scanmill.errors import ResourceError, SpecError
 
 POSTGRES = os.environ.get("SCANMILL_TEST_POSTGRES", "")
-Mount = namedtuple("Mount", "mountpoint fstype")
 
 
 class TestSqlite(LedgerContract):
@@ -78,10 +75,10 @@ class TestSqlite(LedgerContract):
             assert (tmp_path / "a.sqlite").is_file()
 
     def test_a_network_file_system_is_refused_with_advice(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(
-            "psutil.disk_partitions", lambda **asked: [Mount("/", "ext4"), Mount(str(tmp_path), "nfs4")]
-        )
-        with pytest.raises(SpecError, match=r"network file system.*nfs4.*postgresql"):
+        table = tmp_path / "mounts"
+        table.write_text(f"/dev/sda / ext4 rw 0 0\nnas:/x {tmp_path} nfs4 rw 0 0\n")
+        monkeypatch.setattr("scanmill.storage.mounts.MOUNTS", table)
+        with pytest.raises(SpecError, match=r"network file system.*postgresql"):
             Ledger.open(tmp_path / "deep" / "ledger.sqlite")
 
     def test_epochs_locks_lie_beside_the_file(self, ledger, epoch, address):
@@ -132,21 +129,6 @@ class TestPostgres(LedgerContract):
 def test_other_databases_are_refused(url):
     with pytest.raises(SpecError, match="ledger"):
         Ledger.open(url)
-
-
-@pytest.mark.parametrize(
-    ("fstype", "kind"),
-    [("ext4", ""), ("xfs", ""), ("overlay", ""), ("nfs", "nfs"), ("NFS4", "nfs4"), ("lustre", "lustre"),
-     ("fuse.sshfs", "fuse.sshfs"), ("fuse.s3fs", "fuse.s3fs"), ("cifs", "cifs"), ("fuse.mergerfs", "")],
-)  # fmt: skip
-def test_the_innermost_mount_decides(fstype, kind, tmp_path):
-    mounts = [Mount("/", "nfs"), Mount(str(tmp_path), fstype), Mount(str(tmp_path / "elsewhere"), "nfs")]
-    assert network_file_system(tmp_path / "runs" / "ledger.sqlite", mounts) == kind
-
-
-def test_a_name_that_only_begins_like_a_mount_is_not_in_it(tmp_path):
-    mounts = [Mount("/", "ext4"), Mount(str(tmp_path / "run"), "nfs")]
-    assert network_file_system(tmp_path / "runs" / "ledger.sqlite", mounts) == ""
 
 
 def test_a_ledger_of_a_later_scanmill_is_refused(tmp_path):

@@ -1,7 +1,7 @@
 """The source that a step can reach: its module and every module of the same package it imports, found by reading.
 
 Nothing is imported to find out. Imports inside functions count, and so does a string that names a module
-(``"scanmill.kernels.projection:forward"``), since that is how lazy imports are written.
+(``"scanmill.kernels.planar:PROJECT"``), since that is how lazy imports are written.
 """
 
 from __future__ import annotations

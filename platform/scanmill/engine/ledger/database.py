@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from scanmill.engine.ledger.network_disk import network_file_system
 from scanmill.errors import ResourceError, SpecError
+from scanmill.storage import is_network_filesystem
 
 BUSY_S = 30
 _ADVICE = {
@@ -62,12 +62,10 @@ def connect(url: URL) -> Engine:
     if url.get_backend_name() == "postgresql":
         connect_args = {"connect_timeout": 10, "application_name": "scanmill"}
         return create_engine(url, pool_pre_ping=True, connect_args=connect_args)
-    kind = network_file_system(Path(url.database or ""))
-    if kind:
+    if is_network_filesystem(url.database or ""):
         raise SpecError(
             "an SQLite ledger cannot live on a network file system",
             where=name_of(url),
-            got=kind,
             do="put it on a local disk, or use PostgreSQL (--ledger postgresql://...)",
         )
     engine = create_engine(url, connect_args={"timeout": BUSY_S})
