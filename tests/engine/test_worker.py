@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from scanmill.engine.messages import PhaseEnded, PhaseStarted, UnitEnded
 from scanmill.engine.task import FileRef, RowData, StageWork, StepCall, Task
 from scanmill.engine.unit import Unit
 from scanmill.engine.worker import Worker
+from scanmill.errors import SpecError
 from scanmill.storage import open_store
 
 STEPS = (StepCall("t.read"), StepCall("t.scale", {"factor": 3.0}), StepCall("t.fault"), StepCall("t.save"))
@@ -169,3 +171,44 @@ def test_the_same_seed_gives_the_same_bytes(mill):
     assert first.artifacts[0].sha256 == second.artifacts[0].sha256
     assert first.artifacts[0].path != second.artifacts[0].path
     assert first.reuse_key == second.reuse_key
+
+
+def two_stages(tmp_path, cohort, second):
+    """A worker at stage ``main``, and (work, task) of another stage."""
+    events, done = [], threading.Event()
+
+    def hear(event):
+        events.append(event)
+        if isinstance(event, UnitEnded):
+            done.set()
+
+    worker = Worker("w1", Site("here/cpu:0", "here", cache=tmp_path / "cache"), hear)
+    store = open_store(tmp_path / "run").uri
+    worker.set_stage(StageWork("run", "main", "rows", STEPS, store, dict(cohort.roots)))
+    task = _task(cohort, [1], "rows", 1)
+    task = replace(task, unit=replace(task.unit, stage="second"))
+    return worker, StageWork("run", "second", "rows", second, store, dict(cohort.roots)), task, events, done
+
+
+def test_tasks_that_overtake_their_stage_wait_for_it_and_never_go_through_the_steps_of_another(tmp_path, make_cohort):
+    second = (StepCall("t.read"), StepCall("t.scale", {"factor": 5.0}), StepCall("t.save"))
+    worker, work, task, events, done = two_stages(tmp_path, make_cohort(2), second)
+    bringing = threading.Thread(target=worker.submit, args=([task],))
+    bringing.start()
+    assert not done.wait(0.3)
+    worker.set_stage(work)
+    assert done.wait(20)
+    bringing.join()
+    worker.stop(None)
+    assert outcomes(events)[task.unit.unit_id].metrics == {"mean": 5.0}
+
+
+def test_a_worker_that_cannot_take_a_stage_over_gives_its_units_back(tmp_path, make_cohort):
+    worker, work, task, events, done = two_stages(tmp_path, make_cohort(2), (StepCall("t.nowhere"),))
+    with pytest.raises(SpecError):
+        worker.set_stage(work)
+    worker.submit([task])
+    assert done.wait(20)
+    worker.stop(None)
+    outcome = outcomes(events)[task.unit.unit_id]
+    assert (outcome.error_class, outcome.retryable) == ("ResourceError", True)

@@ -14,12 +14,15 @@ from scanmill.engine.execute import Attempt, Site, Workshop
 from scanmill.engine.messages import PhaseEnded, PhaseStarted, UnitEnded
 from scanmill.engine.outcome import Outcome
 from scanmill.engine.task import Progress, StageWork, Task
+from scanmill.errors import ResourceError
 from scanmill.steps.contract import Phase
 
 WorkerEvent: TypeAlias = PhaseStarted | PhaseEnded | UnitEnded | Progress
 """Their ``at`` is 0: the driver puts its own clock's time in when it hears them."""
 Emit = Callable[[WorkerEvent], None]
 SECONDS_BETWEEN_PROGRESS = 1.0
+STAGE_PATIENCE_S = 60.0
+"""How long tasks of a stage wait for that stage: the calls that bring the two may overtake each other."""
 
 
 class Worker:
@@ -33,7 +36,8 @@ class Worker:
         self.name, self.site = name, site
         self._emit = emit
         self._device = device_lock or threading.Lock()
-        self._shop: Workshop | None = None
+        self._shops: dict[str, Workshop | None] = {}
+        self._staged = threading.Condition()
         self._said = 0.0
         self._to_read: queue.Queue[tuple[Task, Workshop] | None] = queue.Queue()
         self._to_compute: queue.Queue[Attempt | None] = queue.Queue(1)
@@ -47,13 +51,22 @@ class Worker:
 
     def set_stage(self, work: StageWork) -> None:
         """Bind the steps of a stage; SpecError if this node lacks one. Tasks that came before keep theirs."""
-        self._shop = Workshop(work, self.site)
+        shop: Workshop | None = None
+        try:
+            shop = Workshop(work, self.site)
+        finally:
+            with self._staged:
+                self._shops = {work.stage: shop}
+                self._staged.notify_all()
 
     def submit(self, tasks: Sequence[Task]) -> None:
-        """Take several units at once."""
-        assert self._shop is not None, "set_stage comes first"
+        """Take several units at once; those of a stage that this worker could not take over have failed here."""
         for task in tasks:
-            self._to_read.put((task, self._shop))
+            shop = self._shop_of(task.unit.stage)
+            if shop is None:
+                self._refuse(task, ResourceError("this worker could not take the stage over", where=task.unit.stage))
+            else:
+                self._to_read.put((task, shop))
 
     def stop(self, timeout_s: float | None = 0.0) -> None:
         """Take no more; units in hand end first. ``timeout_s`` None waits for them."""
@@ -61,6 +74,12 @@ class Worker:
         if timeout_s != 0.0:
             for thread in self._threads:
                 thread.join(timeout_s)
+
+    def _shop_of(self, stage: str) -> Workshop | None:
+        """Never another stage's: units would go through the wrong steps."""
+        with self._staged:
+            self._staged.wait_for(lambda: stage in self._shops, STAGE_PATIENCE_S)
+            return self._shops.get(stage)
 
     # --- the three threads ------------------------------------------------------------------------------------------
 
@@ -92,10 +111,12 @@ class Worker:
         try:
             return Attempt(task, shop, self._progress)
         except OSError as error:  # no scratch folder: the disk is full or read-only
-            verdict = conclude(error)
-            outcome = verdict.outcome(device=self.site.device, node=self.site.node, seconds={}, warnings=())
-            self._emit(UnitEnded(self.name, task.unit.unit_id, task.attempt, outcome, 0.0))
+            self._refuse(task, error)
             return None
+
+    def _refuse(self, task: Task, error: Exception) -> None:
+        outcome = conclude(error).outcome(device=self.site.device, node=self.site.node, seconds={}, warnings=())
+        self._emit(UnitEnded(self.name, task.unit.unit_id, task.attempt, outcome, 0.0))
 
     def _run(self, attempt: Attempt, phase: Phase) -> bool:
         unit_id = attempt.task.unit.unit_id
