@@ -185,7 +185,7 @@ def two_stages(tmp_path, cohort, second):
     worker = Worker("w1", Site("here/cpu:0", "here", cache=tmp_path / "cache"), hear)
     store = open_store(tmp_path / "run").uri
     worker.set_stage(StageWork("run", "main", "rows", STEPS, store, dict(cohort.roots)))
-    task = _task(cohort, [1], "rows", 1)
+    task = _task(cohort, [len(cohort) - 1], "rows", 1)
     task = replace(task, unit=replace(task.unit, stage="second"))
     return worker, StageWork("run", "second", "rows", second, store, dict(cohort.roots)), task, events, done
 
@@ -212,3 +212,19 @@ def test_a_worker_that_cannot_take_a_stage_over_gives_its_units_back(tmp_path, m
     worker.stop(None)
     outcome = outcomes(events)[task.unit.unit_id]
     assert (outcome.error_class, outcome.retryable) == ("ResourceError", True)
+
+
+def test_neither_messages_nor_logs_name_the_folders_of_a_file(mill, tmp_path, make_cohort):
+    cohort = make_cohort(1)
+    task = _task(cohort, [0], "rows", 1)
+    file = replace(task.rows[0].files[0], path="DOE_JOHN/2019/r0000.npy")
+    task = replace(task, rows=(replace(task.rows[0], files=(file,)),))
+    worker, _, _, events, done = two_stages(tmp_path, cohort, ())
+    worker.submit([task])
+    assert done.wait(20)
+    worker.stop(None)
+    log = open_store(tmp_path / "run").get_bytes(f"logs/{task.folder}.txt").decode()
+    error = outcomes(events)[task.unit.unit_id].error
+    assert "r0000.npy" in error
+    assert "there is no such file" in log
+    assert "DOE" not in error + log

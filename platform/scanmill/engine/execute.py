@@ -13,7 +13,7 @@ from typing import Any
 
 from scanmill.arrays import HostArray, use_device
 from scanmill.engine.artifacts import commit_files, load_partial, save_partial, save_pictures
-from scanmill.engine.conclude import conclude, traceback_text
+from scanmill.engine.conclude import conclude, scrubbed, traceback_text
 from scanmill.engine.inputs import Inputs
 from scanmill.engine.outcome import Artifact, Outcome
 from scanmill.engine.reuse import reuse_key, stage_key
@@ -109,7 +109,7 @@ class Attempt:
             artifacts=self.artifacts,
             metrics=gathered.metrics,
             seconds=gathered.seconds,
-            warnings=tuple(gathered.warnings),
+            warnings=self._warnings(),
             reuse_key=self.key,
             device=site.device,
             node=site.node,
@@ -121,9 +121,7 @@ class Attempt:
         verdict = conclude(error, self.staged, tile=self.task.tile)
         site, gathered = self.shop.site, self.gathered
         self._log(f"{verdict.error_class}: {verdict.error}\n\n{traceback_text(error, self.staged)}")
-        return verdict.outcome(
-            device=site.device, node=site.node, seconds=gathered.seconds, warnings=tuple(gathered.warnings)
-        )
+        return verdict.outcome(device=site.device, node=site.node, seconds=gathered.seconds, warnings=self._warnings())
 
     def close(self) -> None:
         """Let go of values and scratch."""
@@ -210,6 +208,9 @@ class Attempt:
         for port, value in output.values.items():
             values[bound.call.out.get(port, port)] = value
         self.gathered.add(bound.label, output)
+
+    def _warnings(self) -> tuple[str, ...]:
+        return tuple(scrubbed(text, self.staged, quotes=False) for text in self.gathered.warnings)
 
     def _log(self, text: str) -> None:
         try:

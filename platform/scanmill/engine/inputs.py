@@ -13,6 +13,9 @@ from scanmill.errors import InputError
 from scanmill.steps.contract import InputFile, Row
 from scanmill.storage import Roots, Store
 
+MOST_PROVED = 200_000
+"""Digests remembered at a time; one scan may be 46,000 files."""
+
 
 class Inputs:
     """Stages files through storage. A file is hashed again whenever its inode, size or time has changed."""
@@ -24,7 +27,7 @@ class Inputs:
         self._lock = Lock()
 
     def row(self, data: RowData, staged: dict[str, str]) -> Row:
-        """The row as steps see it; ``staged`` learns which local path stands for which file."""
+        """The row as steps see it; ``staged`` learns how each path, local or relative, may be shown."""
         return Row(data.row_key, data.columns, self.files(data.files, staged))
 
     def files(self, refs: Iterable[FileRef], staged: dict[str, str]) -> tuple[InputFile, ...]:
@@ -33,6 +36,8 @@ class Inputs:
 
     def _file(self, ref: FileRef, staged: dict[str, str]) -> InputFile:
         shown = redacted(ref)
+        if "/" in ref.path:
+            staged[ref.path] = shown
         try:
             path = self._store_of(ref.root).stage(ref.path, self._cache / ref.root.strip("@"))
         except InputError as error:
@@ -57,6 +62,8 @@ class Inputs:
     def _sha256(self, path: Path, stat: os.stat_result) -> str:
         key = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
         if key not in self._proved:
+            if len(self._proved) >= MOST_PROVED:
+                self._proved.clear()
             with path.open("rb") as file:
                 self._proved[key] = hashlib.file_digest(file, "sha256").hexdigest()
         return self._proved[key]
