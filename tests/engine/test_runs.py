@@ -248,3 +248,21 @@ def test_runs_are_listed_newest_first(start, make_cohort, tmp_path):
 def test_a_read_only_output_is_refused(start, make_cohort, tmp_path):
     (tmp_path / "runs").mkdir(mode=0o500)
     assert plan_run(job_of(), make_cohort(2), out=tmp_path / "runs").problems
+
+
+def test_one_row_that_is_done_does_not_stand_for_the_others(start, make_cohort):
+    job = job_of(
+        {"name": "mask", "steps": ["t.read", "t.fault", "t.save"]},
+        {"name": "gap", "with": {"template": "${mask.image}"}, "steps": ["t.read", "t.compare", "t.save"]},
+    )
+    summary = start(job, make_cohort(2, {0: "input"}))
+    first, second = rows_of(summary)
+    assert (first["status"], first["error_class"]) == ("failed", "InputError")
+    assert (second["status"], second["metric.gap"]) == ("done", 0.0)
+
+
+def test_a_run_goes_on_under_a_scanmill_that_knows_more_defaults(start, make_cohort, monkeypatch):
+    summary = start(job_of(), make_cohort(2))
+    written = JobSpec.to_yaml
+    monkeypatch.setattr(JobSpec, "to_yaml", lambda job: written(job) + "later: 1\n")
+    assert resume_run(summary.folder, performer=InProcess(1)).status == "done"

@@ -29,6 +29,7 @@ from scanmill.engine.stage_results import unit_manifest, write_stage_results
 from scanmill.engine.task import StageWork, StepCall
 from scanmill.engine.task_maker import TaskMaker
 from scanmill.engine.unit import Unit, UnitState
+from scanmill.storage import open_store
 
 STAGE = "stage.json"
 SHORT_S, MANY_IN_FLIGHT, GATHER_S = 0.05, 64, 0.03
@@ -201,13 +202,10 @@ class Run:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def _publish_results(self) -> None:
-        """The last stage's results are those of the run."""
+        """The last stage's results are those of the run, durably."""
+        here = open_store(self.folder.path)
         for name in RESULTS_FILES:
-            source = self.folder.path / stage_file(self.job.stages[-1].name, name)
-            target = self.folder.path / name
-            fresh = target.with_name(f".{name}.new")
-            fresh.write_bytes(source.read_bytes())
-            fresh.replace(target)
+            here.put_file(self.folder.path / stage_file(self.job.stages[-1].name, name), name)
         self.folder.publish(*RESULTS_FILES)
 
     def _write_environments(self) -> None:

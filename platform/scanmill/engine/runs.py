@@ -158,7 +158,8 @@ def _drive(
     job = load_job(folder.path / JOB)
     audience = Audience(listeners)
     with Ledger.open(ledger_url) as ledger:
-        ledger.create_run(facts["run_id"], job.name, job.to_yaml(), facts["cohort"]["digest"])
+        text = (folder.path / JOB).read_text("utf-8")  # as it was written: a later Scanmill may know more defaults
+        ledger.create_run(facts["run_id"], job.name, text, facts["cohort"]["digest"])
         with ledger.begin(facts["run_id"]) as epoch, heeding_signals() as signals:
             _prepare(ledger, epoch, revive)
             with _performing(performer, address, workers) as chosen:

@@ -24,13 +24,15 @@ def results_of(folder: RunFolder, stage: str, *, include_failed: bool = False) -
 class ExtraFiles:
     """The files that a stage names under ``with:``: of the same rows, or of the one row where the other stage has one.
 
+    One row, done or not: where one of several is done, it does not stand for the others.
+
     ``asked`` maps a name to the stage and output behind it. The files come to steps as ``ctx.extra``, with that name
     as their role.
     """
 
     def __init__(self, folder: RunFolder, asked: Mapping[str, tuple[str, str]]) -> None:
         self._asked = dict(asked)
-        self._results = {stage: results_of(folder, stage) for stage, _ in self._asked.values()}
+        self._results = {stage: results_of(folder, stage, include_failed=True) for stage, _ in self._asked.values()}
 
     def of(self, row_keys: tuple[str, ...]) -> tuple[FileRef, ...]:
         """The files for a unit of these rows; InputError when one of its rows has none."""
@@ -41,6 +43,6 @@ class ExtraFiles:
         results = self._results[stage]
         keys = row_keys if len(results) != 1 else (str(results.table["row_key"][0]),)
         files = [file for key in keys for file in results.files_of(key) if file["role"] == output]
-        if not files:
+        if not files and keys:
             raise InputError(f"there is no {output!r} of stage {stage!r} for this row", where=name)
         return [FileRef(name, RUN_ROOT, f["path"], f["sha256"], f["bytes"], f["reader"]) for f in files]

@@ -11,6 +11,7 @@ from scanmill.engine.outcome import Outcome
 from scanmill.engine.stage_cohort import ExtraFiles
 from scanmill.engine.task import RUN_ROOT, FileRef, RowData, Task
 from scanmill.engine.unit import Unit
+from scanmill.errors import InputError
 
 
 class TaskMaker:
@@ -29,7 +30,7 @@ class TaskMaker:
                     self._partials[unit_id] = FileRef(PARTIAL, RUN_ROOT, artifact.path, artifact.sha256, artifact.bytes)
 
     def make(self, assign: Assign) -> Task:
-        """The task; InputError when a file of another stage that the unit needs was never made."""
+        """The task; InputError when a partial or a file of another stage that the unit needs was never made."""
         unit = assign.unit
         return Task(
             unit,
@@ -37,11 +38,16 @@ class TaskMaker:
             self._epoch,
             assign.worker,
             rows=() if unit.needs else tuple(self._row(key) for key in unit.row_keys),
-            partials=tuple(self._partials[need] for need in unit.needs if need in self._partials),
+            partials=tuple(self._partial(need) for need in unit.needs),
             finish=unit.kind == "reduce" and unit.unit_id not in self._needed,
             extra=self._extra.of(unit.row_keys),
             tile=assign.tile,
         )
+
+    def _partial(self, need: str) -> FileRef:
+        if need not in self._partials:
+            raise InputError("a partial that this one combines was never made", where=need)
+        return self._partials[need]
 
     def _row(self, row_key: str) -> RowData:
         return RowData(row_key, self._cohort.row(row_key), tuple(map(_ref, self._cohort.files_of(row_key))))
