@@ -194,3 +194,14 @@ def limit_pages(ledger):
 def unlimit_pages(ledger):
     with ledger._engine.connect() as connection:
         connection.execute(text("PRAGMA max_page_count=1073741823"))
+
+
+def test_who_asks_again_and_again_whether_a_driver_lives_leaves_nothing_behind(tmp_path, monkeypatch):
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        ledger.create_run("r", "r", "", "")
+        left = []
+        monkeypatch.setattr("os.register_at_fork", lambda **callbacks: left.append(callbacks))
+        assert not ledger.driver_lives("r")
+        with ledger.begin("r"):
+            assert ledger.driver_lives("r")
+        assert not left

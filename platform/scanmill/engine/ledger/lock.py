@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
+from weakref import WeakSet
 
 from sqlalchemy import Connection, Engine, text
 
@@ -59,9 +60,10 @@ class FileLock:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor: int | None = descriptor
-        os.register_at_fork(after_in_child=self._forget)
+        _HELD.add(self)
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Close this process's end."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -70,7 +72,7 @@ class FileLock:
         """Unlock; the file stays, since removing it would let two drivers lock two files of one name."""
         if self._descriptor is not None:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
-            self._forget()
+            self.forget()
 
 
 class AdvisoryLock:
@@ -82,9 +84,10 @@ class AdvisoryLock:
     def __init__(self, connection: Connection) -> None:
         self._connection: Connection | None = connection
         self._socket: int = connection.connection.dbapi_connection.fileno()  # type: ignore[union-attr]
-        os.register_at_fork(after_in_child=self._forget)
+        _HELD.add(self)
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """In a forked child: turn the inherited end into nothing."""
         if self._connection is not None:
             nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
             os.dup2(nothing, self._socket, inheritable=False)
@@ -95,6 +98,18 @@ class AdvisoryLock:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+_HELD: WeakSet[FileLock | AdvisoryLock] = WeakSet()
+"""Locks whose end a forked child must forget; one callback for all of them, since callbacks cannot be taken back."""
+
+
+def _forget_all() -> None:
+    for lock in list(_HELD):
+        lock.forget()
+
+
+os.register_at_fork(after_in_child=_forget_all)
 
 
 def take_lock(engine: Engine, run_id: str, wait_s: float) -> Lock:
