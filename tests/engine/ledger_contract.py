@@ -111,6 +111,15 @@ class LedgerContract:
             "cancelled": 0,
         }
 
+    def test_a_retired_unit_is_no_longer_in_the_plan_and_its_attempts_stay(self, ledger, epoch):
+        ledger.add_units(epoch, [*units(3), *units(1, "mean")])
+        ledger.apply(epoch, [leased("main-000001"), ended("main-000001", "done", DONE)], 1.0)
+        assert ledger.retire(epoch, ["main-000001", "nowhere"]) == 2
+        assert [one.unit_id for one in ledger.units("run-1", "main")] == ["main-000000", "main-000002"]
+        assert sum(ledger.counts("run-1").values()) == 3
+        assert [one.state for one in ledger.attempts("run-1")] == ["done"]
+        assert ledger.events("run-1")[-1].kind == "retired"
+
     def test_no_units_and_no_records_are_fine(self, ledger, epoch):
         ledger.add_units(epoch, [])
         ledger.apply(epoch, [], 1.0)

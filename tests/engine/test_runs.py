@@ -9,9 +9,20 @@ import pyarrow.parquet as pq
 import pytest
 
 from scanmill.engine.in_process import InProcess
-from scanmill.engine.runs import cancel_run, list_runs, plan_run, resume_run, retry_run, show_run, start_run, verify_run
+from scanmill.engine.ledger import Ledger
+from scanmill.engine.runs import (
+    cancel_run,
+    list_runs,
+    plan_run,
+    resume_run,
+    retry_run,
+    run_id_of,
+    show_run,
+    start_run,
+    verify_run,
+)
 from scanmill.engine.spec import JobSpec
-from scanmill.errors import SpecError
+from scanmill.errors import ResourceError, SpecError
 
 ROWS = {"name": "main", "steps": ["t.read", {"t.scale": {"factor": 3.0}}, "t.fault", "t.save"]}
 
@@ -151,8 +162,6 @@ def test_cancel_and_resume(start, make_cohort):
     cohort = make_cohort(30)
     stage = {"name": "main", "steps": ["t.read", {"t.fault": {"seconds": 0.1}}, "t.save"]}
     listener = CancelAtFirst()
-    from scanmill.engine.runs import run_id_of
-
     listener.folder = None
     job = job_of(stage)
     import scanmill.engine.runs as runs_module
@@ -266,3 +275,135 @@ def test_a_run_goes_on_under_a_scanmill_that_knows_more_defaults(start, make_coh
     written = JobSpec.to_yaml
     monkeypatch.setattr(JobSpec, "to_yaml", lambda job: written(job) + "later: 1\n")
     assert resume_run(summary.folder, performer=InProcess(1)).status == "done"
+
+
+LONG = (
+    {"name": "scale", "steps": ["t.read", "t.scale", "t.save"]},
+    {"name": "merge", "from": "${scale}", "kind": "groups", "by": ["group"], "steps": ["t.read", "t.sum", "t.save"]},
+    {"name": "double", "from": "${merge}", "steps": ["t.read", "t.scale", "t.save"]},
+    {
+        "name": "mean",
+        "kind": "reduce",
+        "from": "${double}",
+        "fan_in": 2,
+        "steps": ["t.read", "t.mean", {"t.save": {"name": "template"}}],
+    },
+    {
+        "name": "gap",
+        "from": "${double}",
+        "with": {"template": "${mean.template}"},
+        "steps": ["t.read", "t.compare", "t.save"],
+    },
+)
+
+
+def told(summary):
+    """What a run says, stage by stage, without where and when."""
+    names = ("row_key", "status", "metric.mean", "metric.n", "metric.gap")
+    return {
+        stage: [{name: row.get(name) for name in names} for row in rows_of(summary, stage)] for stage in summary.counts
+    }
+
+
+@pytest.fixture
+def broken(tmp_path):
+    """Break the file of row 1; a function that mends it."""
+
+    def do():
+        path = tmp_path / "data" / "r0001.npy"
+        content = path.read_bytes()
+        path.write_bytes(b"x" * len(content))
+        return lambda: path.write_bytes(content)
+
+    return do
+
+
+def test_a_row_that_is_mended_upstream_reaches_every_stage_and_the_counts_are_those_of_the_plan(
+    start, make_cohort, broken, tmp_path
+):
+    cohort = make_cohort(9)
+    mend = broken()
+    summary = start(job_of(*LONG), cohort)
+    assert rows_of(summary, "merge")[0]["metric.n"] == 2.0
+    before = {row["row_key"]: row["output.image"]["uri"] for row in rows_of(summary, "double")}
+    mend()
+    again = retry_run(summary.folder, ["r0001"], performer=InProcess(2))
+    fresh = start_run(job_of(*LONG), cohort, out=tmp_path / "fresh", performer=InProcess(2))
+    assert told(again) == told(fresh)
+    assert again.counts == fresh.counts
+    after = {row["row_key"]: row["output.image"]["uri"] for row in rows_of(again, "double")}
+    assert {key for key in before if before[key] == after[key]} == {"g1", "g2"}
+    found = verify_run(again.folder, collect=True)
+    assert found.sound
+    assert found.collected > 0
+    assert verify_run(again.folder).sound
+
+
+def test_who_asks_a_driver_for_a_row_of_a_stage_that_has_ended_gets_it(start, make_cohort, broken, tmp_path):
+    cohort = make_cohort(6)
+    mend = broken()
+
+    class Mends(Hearing):
+        def on_event(self, event):
+            if event.kind == "unit" and event.stage == "double" and not self.events:
+                self.events.append(event)
+                mend()
+                assert retry_run(folder, ["r0001"]) is None
+
+    hearing = Mends()
+    slow = ({**LONG[2], "steps": ["t.read", "t.scale", {"t.sleep": {"seconds": 1.5}}, "t.save"]},)
+    stages = (*LONG[:2], *slow, *LONG[3:])
+    folder = tmp_path / "runs" / run_id_of(job_of(*stages), cohort)
+    summary = start_run(job_of(*stages), cohort, out=tmp_path / "runs", performer=InProcess(1), listeners=[hearing])
+    assert hearing.events
+    assert summary.counts["scale"]["done"] == 6
+    assert rows_of(summary, "merge")[0]["metric.n"] == 3.0
+    assert rows_of(summary, "mean")[0]["status"] == "done"
+    assert sum(summary.counts["merge"].values()) == 2
+
+
+def test_a_reduction_waits_and_fails_with_its_partials_whichever_is_asked_for(start, make_cohort, broken):
+    cohort = make_cohort(4)
+    mend_later = broken()
+    stage = {"name": "mean", "kind": "reduce", "fan_in": 2, "steps": ["t.read", "t.mean", "t.save"]}
+    summary = start(job_of(stage), cohort)
+    assert {k: v for k, v in summary.counts["mean"].items() if v} == {"done": 1, "failed": 2}
+    failures = show_run(summary.folder).failures
+    (root,) = (one["unit_id"] for one in failures if not one["row_keys"])
+    (leaf,) = (one["unit_id"] for one in failures if one["row_keys"])
+    again = retry_run(summary.folder, [root], performer=InProcess(1))
+    assert again.counts["mean"]["failed"] == 2
+    mend_later()
+    again = retry_run(summary.folder, [leaf], performer=InProcess(1))
+    assert again.counts["mean"]["done"] == 3
+    assert rows_of(again)[0]["metric.n"] == 4.0
+
+
+def test_garbage_is_collected_only_while_no_driver_can_begin(start, make_cohort, monkeypatch):
+    summary = start(job_of(), make_cohort(2))
+    import scanmill.engine.verify as verify_module
+
+    refused = []
+    look = verify_module._problem
+
+    def problem(store, artifact):
+        with Ledger.open(Path(summary.folder) / "ledger.sqlite") as ledger:
+            try:
+                ledger.begin(summary.run_id, wait_s=0.0).release()
+            except ResourceError as error:
+                refused.append(error)
+        return look(store, artifact)
+
+    monkeypatch.setattr(verify_module, "_problem", problem)
+    assert verify_run(summary.folder, collect=True).sound
+    assert len(refused) == 4
+
+
+def test_verify_counts_the_rows_that_are_done(start, make_cohort):
+    summary = start(job_of(), make_cohort(3))
+    path = Path(summary.folder) / "stages" / "main" / "results.parquet"
+    table = pq.read_table(path)
+    status = table.column_names.index("status")
+    pq.write_table(table.set_column(status, "status", [["done", "waiting", "done"]]), path)
+    (problem,) = verify_run(summary.folder).problems
+    assert "2 rows are done, 3 in the ledger" in problem

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from scanmill.engine.book import BAD
 from scanmill.engine.conclude import conclude
 from scanmill.engine.estimate import Pace
 from scanmill.engine.events import Estimate, RunEvent
@@ -75,6 +76,7 @@ class StageDriver:
     paused: str = ""
     ended: bool = False
     cancelled: bool = False
+    revived: bool = False
     _units: dict[str, Unit] = field(default_factory=dict)
     _pace: Pace = field(default_factory=Pace)
     _remaining: float = 0.0
@@ -147,6 +149,8 @@ class StageDriver:
             for request in self.ledger.take_requests(self.epoch):
                 self.cancelled = self.cancelled or (request.what == "cancel" and not request.unit_ids)
                 events.append(Requested(request.what, request.unit_ids, now))
+                if request.what == "retry":
+                    self._revive_others(request.unit_ids)
                 self._note("request", {"what": request.what, "units": len(request.unit_ids)})
         if self._is_due("disk", now, SECONDS_BETWEEN_DISK_CHECKS):
             free = self.store.free_bytes()
@@ -155,6 +159,14 @@ class StageDriver:
                 self._low = low
                 events.append(DiskReserve(low, now))
         return events
+
+    def _revive_others(self, unit_ids: Sequence[str]) -> None:
+        """Bad units that this driver was not given (of another stage, or an earlier life) wait in the ledger; the run
+        comes back to them. No ids: all of them."""
+        others = (one for one in bad_units(self.ledger, self.run_id, unit_ids) if one.unit_id not in self._units)
+        records = [Record(one.unit_id, "waiting", one.tries, charged=False, why="asked to") for one in others]
+        self.ledger.apply(self.epoch, records, time.time())
+        self.revived = self.revived or bool(records)
 
     def _is_due(self, what: str, now: float, every_s: float) -> bool:
         due = now >= self._due.get(what, now)
@@ -266,6 +278,16 @@ class StageDriver:
         if record is not None:
             event = replace(event, state=record.state, attempt=record.attempt, outcome=record.outcome)
         self.tell(replace(event, counts=self.counts(), estimate=self.estimate()))
+
+
+def bad_units(ledger: Ledger, run_id: str, unit_ids: Sequence[str] = ()) -> Iterator[UnitRecord]:
+    """Those of these units that have failed or were quarantined or cancelled; of all units where none is named."""
+    if unit_ids:
+        found = (ledger.unit(run_id, unit_id) for unit_id in unit_ids)
+        yield from (one for one in found if one is not None and one.state in BAD)
+    else:
+        for state in sorted(BAD):
+            yield from ledger.units(run_id, state=state, outcomes=False)
 
 
 def _stamped(event: Event, now: float) -> Event:

@@ -12,11 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from scanmill.cohort import Cohort
+from scanmill.engine.book import BAD
 from scanmill.engine.driver import DISK_RESERVE, Ending, StageDriver
 from scanmill.engine.events import EventKind, RunEvent, RunSummary
 from scanmill.engine.ledger import Epoch, Ledger, UnitRecord
 from scanmill.engine.listeners import Audience
+from scanmill.engine.marks import input_marks, marked
 from scanmill.engine.messages import Record
+from scanmill.engine.outcome import Outcome
 from scanmill.engine.performer import Claim, Performer
 from scanmill.engine.plan import plan_stage, refused_rows
 from scanmill.engine.run_folder import RESULTS, RESULTS_FILES, RunFolder, stage_file
@@ -61,6 +64,7 @@ class Run:
     drained: dict[str, str] = field(default_factory=dict)
     _cohort: Cohort | None = None
     _environments: set[str] = field(default_factory=set)
+    _revived: bool = False
 
     @property
     def run_id(self) -> str:
@@ -72,16 +76,22 @@ class Run:
         started = time.monotonic()
         self.ledger.reset_leased(self.epoch)
         self._tell("run_started", payload={"name": self.job.name, "epoch": self.epoch.number})
-        ending: Ending = "done"
-        for stage in self.job.stages:
-            ending = "done" if self._is_complete(stage) else self._drive_stage(stage)
-            if ending != "done":
-                break
-        else:
+        ending = self._drive_stages()
+        while ending == "done" and self._revived:  # somebody asked for units of stages that had ended
+            self._revived = False
+            ending = self._drive_stages()
+        if ending == "done":
             self._publish_results()
         summary = self._summary(ending, time.monotonic() - started)
         self._tell("run_ended", payload={"status": ending})
         return summary
+
+    def _drive_stages(self) -> Ending:
+        for stage in self.job.stages:
+            ending: Ending = "done" if self._is_complete(stage) else self._drive_stage(stage)
+            if ending != "done":
+                return ending
+        return "done"
 
     # --- one stage --------------------------------------------------------------------------------------------------
 
@@ -121,7 +131,9 @@ class Run:
             gather_s=GATHER_S if settings.in_flight == MANY_IN_FLIGHT else 0.0,
             drained=self.drained,
         )
-        return driver.run(planned.units, planned.known)
+        ending = driver.run(planned.units, planned.known)
+        self._revived = self._revived or driver.revived
+        return ending
 
     def _stage_work(self, planned: PlannedStage) -> StageWork:
         calls = tuple(
@@ -134,25 +146,46 @@ class Run:
     # --- planning ---------------------------------------------------------------------------------------------------
 
     def _plan(self, stage: StageSpec) -> PlannedStage:
-        """Plan the stage and enter its units. Of a stage that was planned before only what waits is planned again."""
+        """Plan the stage and enter its units. Of a stage that was planned before only what waits is planned again.
+
+        A stage that reads others may have other inputs by now: units that it no longer has are retired."""
         cohort = self._stage_cohort(stage)
         total = sum(self.ledger.counts(self.run_id, stage.name).values())
-        if stage.kind == "rows" and total == len(cohort) > 0:
+        sources = input_marks(self.folder, stage)
+        if stage.kind == "rows" and total == len(cohort) > 0 and not sources:
             known = self._waiting(stage)
             keys = pa.array([record.row_keys[0] for record in known.values()], pa.string())
             rows = cohort.table.filter(pc.is_in(cohort.table["row_key"], value_set=keys))
             return PlannedStage(stage, cohort, plan_stage(stage, rows, self.job.seed), known)
-        units = plan_stage(stage, cohort.table, self.job.seed)
+        units = marked(plan_stage(stage, cohort.table, self.job.seed), sources)
         self.ledger.add_units(self.epoch, units)
-        self._refuse(stage, cohort)
+        refused = self._refuse(stage, cohort)
+        if total:
+            self._mend(stage, units, refused)
         return PlannedStage(stage, cohort, units, self._waiting(stage) if total else None)
 
-    def _refuse(self, stage: StageSpec, cohort: Cohort) -> None:
+    def _mend(self, stage: StageSpec, units: list[Unit], refused: list[Unit]) -> None:
+        """Make the ledger fit the plan: retire what is not in it; a unit of a reduction waits, or has failed, with
+        what it needs, whatever was asked of one alone."""
+        states = {one.unit_id: one for one in self.ledger.units(self.run_id, stage.name, outcomes=False)}
+        planned = {unit.unit_id for one in (units, refused) for unit in one}
+        self.ledger.retire(self.epoch, sorted(states.keys() - planned))
+        records = []
+        state: dict[str, UnitState] = {unit_id: one.state for unit_id, one in states.items()}
+        for unit in units if stage.kind == "reduce" else ():
+            record = _with_its_needs(states[unit.unit_id], {state[need] for need in unit.needs})
+            if record is not None:
+                state[unit.unit_id] = record.state
+                records.append(record)
+        self.ledger.apply(self.epoch, records, time.time())
+
+    def _refuse(self, stage: StageSpec, cohort: Cohort) -> list[Unit]:
         """Rows that belong to no group have failed before they began; they too are in ledger and results."""
         refused = refused_rows(stage, cohort.table, self.job.seed)
         self.ledger.add_units(self.epoch, (unit for unit, _ in refused))
         records = [Record(unit.unit_id, "failed", 0, outcome=outcome, charged=False) for unit, outcome in refused]
         self.ledger.apply(self.epoch, records, time.time())
+        return [unit for unit, _ in refused]
 
     def _waiting(self, stage: StageSpec) -> dict[str, UnitRecord]:
         found = self.ledger.units(self.run_id, stage.name, "waiting", outcomes=False)
@@ -240,6 +273,17 @@ class Run:
             str(last) if ending == "done" and last.is_file() else "",
             dict(self.drained),
         )
+
+
+def _with_its_needs(unit: UnitRecord, needs: set[UnitState]) -> Record | None:
+    """What becomes of a unit for the sake of those that it needs."""
+    bad = needs & BAD
+    if unit.state in BAD and "waiting" in needs and not bad:
+        return Record(unit.unit_id, "waiting", unit.tries, charged=False, why="what it needs is tried again")
+    if unit.state == "waiting" and bad:
+        outcome = Outcome("InputError", f"upstream: a unit that it needs is {min(bad)}")
+        return Record(unit.unit_id, "failed", unit.tries, outcome=outcome, charged=False, why="upstream")
+    return None
 
 
 def scheduler_settings(stage: StageSpec, units: list[Unit]) -> SchedulerSettings:

@@ -13,6 +13,7 @@ from typing import Any
 
 import scanmill
 from scanmill.cohort import Cohort
+from scanmill.engine.driver import bad_units
 from scanmill.engine.environment import commit
 from scanmill.engine.events import Listener, RunSummary
 from scanmill.engine.ledger import Epoch, Ledger, UnitRecord
@@ -173,8 +174,7 @@ def _prepare(ledger: Ledger, epoch: Epoch, revive: Iterable[str]) -> None:
     """Carry out what was asked while nobody drove: retries. Older wishes to stop are void once somebody goes on."""
     for request in ledger.take_requests(epoch):
         if request.what == "retry":
-            found = (ledger.unit(epoch.run_id, unit_id) for unit_id in request.unit_ids)
-            _move(ledger, epoch, (one for one in found if one is not None and one.state != "done"), "waiting")
+            _move(ledger, epoch, bad_units(ledger, epoch.run_id, request.unit_ids), "waiting")
     for state in revive:
         _move(ledger, epoch, ledger.units(epoch.run_id, state=state, outcomes=False), "waiting")  # type: ignore[arg-type]
 
@@ -188,8 +188,7 @@ def _move(ledger: Ledger, epoch: Epoch, records: Iterable[UnitRecord], state: An
 
 def _bad_units(ledger: Ledger, run_id: str, keys: Iterable[str]) -> list[str]:
     wanted = set(keys)
-    states = ("failed", "quarantined", "cancelled")
-    found = [one for state in states for one in ledger.units(run_id, state=state, outcomes=False)]  # type: ignore[arg-type]
+    found = list(bad_units(ledger, run_id))
     unknown = wanted - {name for one in found for name in (one.unit_id, *one.row_keys)}
     if unknown:
         named = ", ".join(sorted(unknown)[:5])

@@ -19,7 +19,8 @@ UNPREDICTED = Prediction()
 class Unit:
     """What is scheduled, recorded, retried and resumed as a whole.
 
-    ``unit_id`` is a short hash of stage and row keys, stable over runs of the same job on the same rows.
+    ``unit_id`` is a short hash of stage and row keys, stable over runs of the same job on the same rows; in a stage
+    that reads other stages it also tells by which of their results, so that changed inputs make another unit (`marks`).
     ``needs`` are the units (partials) whose outputs this one reads; for a row or group it is empty, since a stage
     starts only when the stages that it addresses have ended.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,7 +16,7 @@ from scanmill.engine.artifacts import ARTIFACTS
 from scanmill.engine.ledger import Ledger
 from scanmill.engine.outcome import Artifact
 from scanmill.engine.run_folder import LEDGER, RESULTS, RunFolder, stage_file
-from scanmill.errors import ScanmillError
+from scanmill.errors import ResourceError, ScanmillError
 from scanmill.storage import Store
 
 THREADS = 8
@@ -40,12 +41,13 @@ class Verification:
 
 
 def verify_run(folder: str | Path, *, ledger_url: str | None = None, collect: bool = False) -> Verification:
-    """Check a run. ``collect`` deletes the garbage, unless a driver is at work (then it may be about to win)."""
+    """Check a run. ``collect`` deletes the garbage, unless a driver is at work: what is garbage now may be about to
+    win. While it collects no driver can begin."""
     opened = RunFolder.open(folder)
     facts = opened.facts()
     url = ledger_url or os.environ.get("SCANMILL_LEDGER") or facts["ledger"] or str(opened.path / LEDGER)
-    with Ledger.open(url) as ledger:
-        alive = ledger.driver_lives(facts["run_id"])
+    with Ledger.open(url) as ledger, ExitStack() as stack:
+        free = collect and _keeps_drivers_out(ledger, facts["run_id"], stack)
         artifacts = _committed(ledger, facts["run_id"])
         named: set[str] = set()
         problems: list[str] = []
@@ -56,13 +58,20 @@ def verify_run(folder: str | Path, *, ledger_url: str | None = None, collect: bo
                 total += sum(one.bytes for one in batch)
                 problems += [found for found in pool.map(lambda one: _problem(opened.store, one), batch) if found]
         problems += _miscounted(opened, ledger, facts["run_id"])
-    garbage = tuple(path for path in opened.store.list(ARTIFACTS) if path not in named)
-    collected = 0
-    if collect and not alive:
-        for path in garbage:
+        garbage = tuple(path for path in opened.store.list(ARTIFACTS) if path not in named)
+        collected = 0
+        for path in garbage if free else ():
             opened.store.delete(path)
             collected += 1
     return Verification(len(named), total, tuple(problems), garbage, collected)
+
+
+def _keeps_drivers_out(ledger: Ledger, run_id: str, stack: ExitStack) -> bool:
+    try:
+        stack.enter_context(ledger.begin(run_id))
+    except ResourceError:
+        return False
+    return True
 
 
 def _committed(ledger: Ledger, run_id: str) -> Iterator[Artifact]:
@@ -91,4 +100,10 @@ def _miscounted(folder: RunFolder, ledger: Ledger, run_id: str) -> list[str]:
         keys = table["row_key"].to_pylist()
         if len(set(keys)) != len(keys):
             problems.append(f"{name}: a row stands twice")
+        counts = ledger.counts(run_id, stage)
+        ended = not counts["waiting"] + counts["leased"]
+        reduced = any(unit.kind == "reduce" for unit in islice(ledger.units(run_id, stage, outcomes=False), 1))
+        done = table["status"].to_pylist().count("done")
+        if ended and not reduced and done != counts["done"]:
+            problems.append(f"{name}: {done} rows are done, {counts['done']} in the ledger; resume the run")
     return problems

@@ -12,7 +12,7 @@ from threading import RLock
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import URL, Connection, Engine, select, update
+from sqlalchemy import URL, Connection, Engine, bindparam, select, update
 
 from scanmill.engine.ledger.database import connect, mapped, name_of, parse_url
 from scanmill.engine.ledger.lock import Epoch, take_lock
@@ -112,6 +112,18 @@ class Ledger:
         while chunk := list(islice(fresh, CHUNK)):
             with self._office(epoch) as connection:
                 insert_units(connection, epoch.run, chunk)
+
+    def retire(self, epoch: Epoch, unit_ids: Iterable[str]) -> int:
+        """Take units out of the plan whose inputs are no longer what they were; their attempts and events stay."""
+        unit_ids = iter(unit_ids)
+        total = 0
+        while chunk := list(islice(unit_ids, CHUNK)):
+            gone = units.delete().where(units.c.run == epoch.run, units.c.unit_id == bindparam("gone"))
+            with self._office(epoch) as connection:
+                connection.execute(gone, [{"gone": unit_id} for unit_id in chunk])
+                write_events(connection, epoch, [(time.time(), "retired", "", {"units": len(chunk)})])
+            total += len(chunk)
+        return total
 
     def apply(self, epoch: Epoch, records: Sequence[Record], at: float) -> None:
         """Write what the scheduler decided, all or nothing; ``at`` is in seconds since 1970."""
