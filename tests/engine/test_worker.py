@@ -15,6 +15,7 @@ from scanmill.engine.unit import Unit
 from scanmill.engine.worker import Worker
 from scanmill.errors import SpecError
 from scanmill.storage import open_store
+from scanmill.storage.local_store import LocalStore
 
 STEPS = (StepCall("t.read"), StepCall("t.scale", {"factor": 3.0}), StepCall("t.fault"), StepCall("t.save"))
 
@@ -228,3 +229,26 @@ def test_neither_messages_nor_logs_name_the_folders_of_a_file(mill, tmp_path, ma
     assert "r0000.npy" in error
     assert "there is no such file" in log
     assert "DOE" not in error + log
+
+
+def test_what_a_remote_store_gives_is_gone_with_the_attempt_and_nobody_else_sees_it(mill, tmp_path, monkeypatch):
+    modes = []
+
+    def stage(store, path, into):
+        target = into / "version" / Path(path).name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(store.get_bytes(path))
+        modes.append(into.parent.stat().st_mode & 0o077)
+        modes.append(into.parent.parent.stat().st_mode & 0o077)
+        return target
+
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setattr(LocalStore, "stage", stage)
+    events, _ = mill(3)
+    assert all(outcome.done for outcome in outcomes(events).values())
+    assert len(modes) == 6
+    assert 0 in modes[:2]
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert (tmp_path / "cache").stat().st_mode & 0o077 == 0
+    assert list((tmp_path / "cache").iterdir()) == []

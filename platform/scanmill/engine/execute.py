@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
@@ -35,7 +36,7 @@ class Site:
     device: str
     node: str
     array_device: str = "cpu"
-    cache: Path = field(default_factory=lambda: Path(tempfile.gettempdir()) / "scanmill-inputs")
+    cache: Path = field(default_factory=lambda: Path(tempfile.gettempdir()) / f"scanmill-inputs-{os.getuid()}")
 
 
 class Workshop:
@@ -86,7 +87,10 @@ class Attempt:
 
     def __init__(self, task: Task, shop: Workshop, report: Report = lambda unit_id, fraction, note: None) -> None:
         self.task, self.shop = task, shop
-        self.scratch = Path(tempfile.mkdtemp(prefix="scanmill-"))
+        self._top = Path(tempfile.mkdtemp(prefix="scanmill-"))
+        self._staged_into = self._top / "inputs"
+        self.scratch = self._top / "scratch"
+        self.scratch.mkdir()
         self.staged: dict[str, str] = {}
         self.gathered = Gathered()
         self.artifacts: tuple[Artifact, ...] = ()
@@ -124,18 +128,20 @@ class Attempt:
         return verdict.outcome(device=site.device, node=site.node, seconds=gathered.seconds, warnings=self._warnings())
 
     def close(self) -> None:
-        """Let go of values and scratch."""
+        """Let go of values, scratch and staged inputs."""
         self._values, self._partials = [], []
         self.gathered = Gathered()
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        shutil.rmtree(self._top, ignore_errors=True)
 
     # --- the phases -------------------------------------------------------------------------------------------------
 
     def _read(self) -> None:
         task, inputs = self.task, self.shop.inputs
-        self._rows = tuple(inputs.row(data, self.staged) for data in task.rows)
+        self._rows = tuple(inputs.row(data, self.staged, self._staged_into) for data in task.rows)
         self._extra = inputs.files(task.extra, self.staged)
-        self._partials = [load_partial(file.path) for file in inputs.files(task.partials, self.staged)]
+        self._partials = [
+            load_partial(file.path) for file in inputs.files(task.partials, self.staged, self._staged_into)
+        ]
         self.key = reuse_key(self.shop.key, task)
         for rows in self._row_sets():
             values: Values = {}

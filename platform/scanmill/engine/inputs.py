@@ -18,28 +18,33 @@ MOST_PROVED = 200_000
 
 
 class Inputs:
-    """Stages files through storage. A file is hashed again whenever its inode, size or time has changed."""
+    """Stages files through storage. A file is hashed again whenever its inode, size or time has changed.
+
+    What a remote store gives is kept in ``into``, a folder of the attempt, or in ``cache`` where many attempts want
+    the same: nobody else may look into either.
+    """
 
     def __init__(self, store: Store, roots: Mapping[str, str], cache: Path) -> None:
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._store, self._roots, self._cache = store, Roots(dict(roots)), cache
         self._stores: dict[str, Store] = {RUN_ROOT: store}
         self._proved: dict[tuple[int, int, int, int], str] = {}
         self._lock = Lock()
 
-    def row(self, data: RowData, staged: dict[str, str]) -> Row:
+    def row(self, data: RowData, staged: dict[str, str], into: Path | None = None) -> Row:
         """The row as steps see it; ``staged`` learns how each path, local or relative, may be shown."""
-        return Row(data.row_key, data.columns, self.files(data.files, staged))
+        return Row(data.row_key, data.columns, self.files(data.files, staged, into))
 
-    def files(self, refs: Iterable[FileRef], staged: dict[str, str]) -> tuple[InputFile, ...]:
+    def files(self, refs: Iterable[FileRef], staged: dict[str, str], into: Path | None = None) -> tuple[InputFile, ...]:
         """All files, each checked; InputError for the first that is missing or has changed."""
-        return tuple(self._file(ref, staged) for ref in refs)
+        return tuple(self._file(ref, staged, into or self._cache) for ref in refs)
 
-    def _file(self, ref: FileRef, staged: dict[str, str]) -> InputFile:
+    def _file(self, ref: FileRef, staged: dict[str, str], into: Path) -> InputFile:
         shown = redacted(ref)
         if "/" in ref.path:
             staged[ref.path] = shown
         try:
-            path = self._store_of(ref.root).stage(ref.path, self._cache / ref.root.strip("@"))
+            path = self._store_of(ref.root).stage(ref.path, into / ref.root.strip("@"))
         except InputError as error:
             raise InputError(error.what, where=shown, do="has the cohort moved or changed?") from error
         staged[str(path)] = shown
