@@ -39,6 +39,17 @@ def test_where_a_file_lies_does_not_count_but_its_content_does():
     assert key() != key(rows=(replace(row, files=(replace(moved, sha256="1" * 64),)),))
 
 
+def test_to_a_data_card_the_names_of_files_count_but_not_their_root():
+    row = changed_row()[0]
+    raw = replace(row.files[0], reader="card", path="scan/view_001.tif")
+    keys = {
+        key(rows=(replace(row, files=(replace(raw, root=root, path=path),)),))
+        for root in ("data", "elsewhere")
+        for path in ("scan/view_001.tif", "scan/view_002.tif")
+    }
+    assert len(keys) == 2
+
+
 @pytest.mark.parametrize(
     "calls",
     [

@@ -16,8 +16,11 @@ from scanmill.engine.task import FileRef, Task
 NUMERIC_LIBRARIES = (
     *("numpy", "scipy", "numba", "llvmlite"),
     *("numba-cuda", "cupy-cuda12x", "cupy-cuda13x", "cupy", "finufft", "cufinufft"),
+    *("nvidia-cufft-cu12", "nvidia-cufft", "nvidia-cuda-nvrtc-cu12", "nvidia-cuda-nvrtc"),
+    *("pylibjpeg-libjpeg", "pylibjpeg-openjpeg"),
 )
-"""Distributions whose versions may change a number; llvmlite because it is the compiler of the kernels."""
+"""Distributions whose versions may change a number; llvmlite and nvrtc because they compile the kernels, the JPEG
+decoders because what they give of lossy images is theirs."""
 IDENTITY = frozenset({"row_key", "patient_key", "bytes", "n_files"})
 """Columns of a row that say who and how much, not what; all others count, since steps may read them."""
 
@@ -63,8 +66,12 @@ def _inputs(task: Task) -> object:
     return [rows, _files(task.partials), _files(task.extra)]
 
 
-def _files(refs: Iterable[FileRef]) -> list[tuple[str, str, str]]:
-    return sorted((ref.role, ref.reader, ref.sha256 or f"{ref.path} {ref.bytes}") for ref in refs)
+def _files(refs: Iterable[FileRef]) -> list[tuple[str, ...]]:
+    """Where a file lies does not count, except to a data card, which takes order and numbers from names."""
+    return sorted(
+        (ref.role, ref.reader, ref.sha256 or f"{ref.path} {ref.bytes}", ref.path if ref.reader == "card" else "")
+        for ref in refs
+    )
 
 
 def _hash(value: object) -> str:

@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from filecmp import cmp
 from pathlib import Path
 from typing import Any
 
@@ -111,14 +112,18 @@ class RunFolder:
                 self.store.put_file(self.path / name, name)
 
     def fetch(self, *names: str) -> None:
-        """Bring files from the store below ``path``, where they are not yet; those that are nowhere are passed over."""
+        """Bring files from the store below ``path``, where they are not yet; those that are nowhere are passed over.
+
+        In a mirror the store is right: another machine may have gone on with the run since."""
         if self.is_one:
             return
+        is_mirror = self.path == _mirror(self.store.uri)
         for name in names:
-            if not (self.path / name).exists() and self.store.exists(name):
+            here = self.path / name
+            if (is_mirror or not here.exists()) and self.store.exists(name):
                 staged = self.store.stage(name, self.path / "staged")
-                (self.path / name).parent.mkdir(parents=True, exist_ok=True)
-                (self.path / name).write_bytes(staged.read_bytes())
+                if not here.exists() or not cmp(staged, here, shallow=False):
+                    open_store(self.path).put_file(staged, name)
 
 
 def stage_file(stage: str, name: str) -> str:

@@ -34,8 +34,16 @@ class RunView:
 def list_runs(out: str | Path = "runs") -> list[RunView]:
     """The runs below a local folder, the newest first."""
     found = sorted(Path(out).glob(f"*/{RUN}"))
-    views = [show_run(path.parent, details=False) for path in found]
+    views = [_listed(path.parent) for path in found]
     return sorted(views, key=lambda view: -view.created_at)
+
+
+def _listed(folder: Path) -> RunView:
+    """One of many: a folder that cannot be read does not hide the others."""
+    try:
+        return show_run(folder, details=False)
+    except ScanmillError:
+        return RunView(folder.name, "", str(folder), 0.0, "unknown")
 
 
 def show_run(folder: str | Path, *, ledger_url: str | None = None, details: bool = True) -> RunView:
