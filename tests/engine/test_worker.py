@@ -252,3 +252,36 @@ def test_what_a_remote_store_gives_is_gone_with_the_attempt_and_nobody_else_sees
     assert list((tmp_path / "tmp").iterdir()) == []
     assert (tmp_path / "cache").stat().st_mode & 0o077 == 0
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_stage_that_comes_while_a_worker_prepares_is_the_one_it_works_on(tmp_path, make_cohort, monkeypatch):
+    from scanmill.engine import ray_worker
+
+    cohort = make_cohort(2)
+    second = (StepCall("t.read"), StepCall("t.scale", {"factor": 5.0}), StepCall("t.save"))
+    _, work, task, _, _ = two_stages(tmp_path, cohort, second)
+    first = replace(work, stage="main", steps=STEPS)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(node, place):
+        begun.set()
+        assert go_on.wait(20)
+        return "cpu", place
+
+    monkeypatch.setattr(ray_worker, "own_device", slow)
+    monkeypatch.setattr(ray_worker, "needs_kernels", lambda work: False)
+    monkeypatch.setenv("SCANMILL_DEVICE", "")
+    monkeypatch.setattr(ray_worker, "set_threads", lambda cpus: None)
+    worker = ray_worker.RayWorker("w1", "here", "here/cpu:0", 1.0)
+    calls = [threading.Thread(target=call) for call in (lambda: worker.prepare(first), lambda: worker.set_stage(work))]
+    calls[0].start()
+    assert begun.wait(20)
+    calls[1].start()
+    go_on.set()
+    for call in calls:
+        call.join(20)
+    worker.submit([task])
+    heard = []
+    while not any(isinstance(event, UnitEnded) for event in heard):
+        heard += worker.poll(5.0)
+    assert outcomes(heard)[task.unit.unit_id].metrics == {"mean": 5.0}

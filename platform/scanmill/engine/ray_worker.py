@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import threading
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -22,6 +23,7 @@ GATHER_S = 0.02
 """How long a call gathers events after the first, so that short units come back many at a time; long ones have the
 next unit read ahead and do not notice."""
 MOST_EVENTS = 2000
+PREPARE_S = 600.0
 
 
 class RayWorker:
@@ -31,6 +33,7 @@ class RayWorker:
         self._name, self._node, self._device, self._cpus = name, node, device, cpus
         self._events: queue.SimpleQueue[WorkerEvent] = queue.SimpleQueue()
         self._worker: Worker | None = None
+        self._prepared = threading.Event()
 
     def prepare(self, work: StageWork) -> dict[str, Any]:
         """Set the threads, compile and warm the kernels, bind the stage; what this worker is."""
@@ -42,6 +45,7 @@ class RayWorker:
         site = Site(self._device, self._node, array_device)
         self._worker = Worker(self._name, site, self._events.put)
         self._worker.set_stage(work)
+        self._prepared.set()
         return {"device": self._device, "pid": os.getpid()}
 
     def environment(self) -> dict[str, Any]:
@@ -49,7 +53,8 @@ class RayWorker:
         return environment_record(self._node)
 
     def set_stage(self, work: StageWork) -> None:
-        """The next stage."""
+        """The next stage; it may come while `prepare` is at work on the last one."""
+        self._prepared.wait(PREPARE_S)
         assert self._worker is not None
         self._worker.set_stage(work)
 

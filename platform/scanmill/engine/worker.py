@@ -23,6 +23,8 @@ Emit = Callable[[WorkerEvent], None]
 SECONDS_BETWEEN_PROGRESS = 1.0
 STAGE_PATIENCE_S = 60.0
 """How long tasks of a stage wait for that stage: the calls that bring the two may overtake each other."""
+MOST_STAGES = 4
+"""The last ones are remembered: calls that bring stages may overtake each other too."""
 
 
 class Worker:
@@ -56,7 +58,10 @@ class Worker:
             shop = Workshop(work, self.site)
         finally:
             with self._staged:
-                self._shops = {work.stage: shop}
+                self._shops.pop(work.stage, None)
+                self._shops[work.stage] = shop
+                while len(self._shops) > MOST_STAGES:
+                    del self._shops[next(iter(self._shops))]
                 self._staged.notify_all()
 
     def submit(self, tasks: Sequence[Task]) -> None:
