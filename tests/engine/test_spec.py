@@ -174,6 +174,12 @@ def test_a_reduction_goes_with_reduce_and_only_there():
     assert "exactly one step that reduces" in refused(stage("smooth", kind="reduce"))
 
 
+def test_two_files_of_a_stage_have_two_names():
+    save = {"use": "save", "params": {"output": "picture"}}
+    assert "two steps save 'picture'" in refused(stage("ct.reconstruct", save, save))
+    assert job(stage("ct.reconstruct", save, "save")).stages
+
+
 def test_what_another_stage_saves_is_what_there_is_to_read():
     first = stage("ct.reconstruct", {"use": "save", "params": {"output": "picture"}}, name="first")
     second = stage({"use": "smooth", "in": {"image": "picture"}}, **{"from": "${first}"})

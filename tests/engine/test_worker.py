@@ -285,3 +285,9 @@ def test_a_stage_that_comes_while_a_worker_prepares_is_the_one_it_works_on(tmp_p
     while not any(isinstance(event, UnitEnded) for event in heard):
         heard += worker.poll(5.0)
     assert outcomes(heard)[task.unit.unit_id].metrics == {"mean": 5.0}
+
+
+def test_two_files_of_one_name_are_refused_since_one_would_be_lost(mill):
+    events, _ = mill(1, steps=(StepCall("t.read"), StepCall("t.save"), StepCall("t.save")))
+    (outcome,) = outcomes(events).values()
+    assert (outcome.error_class, outcome.artifacts) == ("SpecError", ())

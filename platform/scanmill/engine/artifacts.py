@@ -27,6 +27,9 @@ PICTURE = "png"
 
 def commit_files(store: Store, folder: str, files: Iterable[SavedFile], scratch: Path) -> tuple[Artifact, ...]:
     """Put the files of an attempt in place and say what they are; a write step's file must lie in its scratch."""
+    files = tuple(files)
+    if len({saved.path for saved in files}) != len(files):
+        raise SpecError("two steps saved a file of the same name", got=", ".join(saved.path.name for saved in files))
     return tuple(_commit(store, folder, saved, scratch) for saved in files)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -31,7 +32,7 @@ def wiring_errors(stage: StageSpec, roles: Mapping[str, str] | Iterable[str] | N
         for port_name, port in step.reads.items():
             problems += _read(spec, port_name, port, values, closed=roles is not None)
         values |= {spec.out.get(name, name): port.kind for name, port in step.writes.items()}
-    return problems + _reduction(stage)
+    return problems + _reduction(stage) + _saved_twice(stage)
 
 
 def saved_outputs(stage: StageSpec) -> frozenset[str] | None:
@@ -44,6 +45,13 @@ def saved_outputs(stage: StageSpec) -> frozenset[str] | None:
                 return None
             names.add(name)
     return frozenset(names)
+
+
+def _saved_twice(stage: StageSpec) -> list[str]:
+    """The second file would take the place of the first."""
+    saving = [spec.resolved() for spec in stage.steps if find_step(spec.use).phase == "write"]
+    names = Counter(name for one in saving if isinstance(name := getattr(one, "output", None), str))
+    return [f"two steps save {name!r}: give one another `output:`" for name, count in names.items() if count > 1]
 
 
 def _order(stage: StageSpec) -> list[str]:
