@@ -407,3 +407,9 @@ def test_verify_counts_the_rows_that_are_done(start, make_cohort):
     pq.write_table(table.set_column(status, "status", [["done", "waiting", "done"]]), path)
     (problem,) = verify_run(summary.folder).problems
     assert "2 rows are done, 3 in the ledger" in problem
+
+
+def test_a_group_whose_column_is_an_empty_text_has_a_name(start, make_cohort):
+    cohort = make_cohort(4, group=["", "", "b", "b"])
+    summary = start(job_of(*({**LONG[1], "from": "cohort"}, LONG[2])), cohort)
+    assert [(row["row_key"], row["status"]) for row in rows_of(summary)] == [("r0000", "done"), ("b", "done")]

@@ -52,7 +52,7 @@ def unit_manifest(
     members = [[number[key] for key in unit.row_keys] for unit in units]
     labels = [table[name].to_pylist() for name in by]
     names = _unique(
-        "/".join(str(column[rows[0]]) for column in labels)
+        ("/".join(str(column[rows[0]]) for column in labels) or unit.row_keys[0])
         if all(column[rows[0]] is not None for column in labels)
         else unit.row_keys[0]
         for unit, rows in zip(units, members, strict=True)
