@@ -5,13 +5,14 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 DEMO ?= demo
 PYTEST = $(BIN)/pytest
+TESTS ?= not long
 export MLFLOW_DISABLE_TELEMETRY = true
 export DO_NOT_TRACK = true
 
-.PHONY: help demo test test-all check bench-engine bench-projection warm docs clean
+.PHONY: help demo test test-all check bench-engine bench-projection measured-data warm clean
 
 help:
-	@echo "make demo | test | test-all | check | bench-engine | bench-projection | clean"
+	@echo "make demo | test | test-all | check | bench-engine | bench-projection | measured-data | clean"
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Scanmill needs Python 3.11 or newer: make PYTHON=python3.12")'
@@ -34,7 +35,7 @@ demo: warm
 	$(BIN)/scanmill demo --out $(DEMO)
 
 test: $(VENV)/installed-dev warm
-	$(PYTEST) -n 2 --dist loadgroup -m "not long"
+	$(PYTEST) -n 2 --dist loadgroup -m "$(TESTS)"
 
 # Everything: the services (PostgreSQL on a free port, an S3 server) and the long chaos tests.
 test-all: $(VENV)/installed-dev warm
@@ -53,6 +54,9 @@ bench-engine: $(VENV)/installed-dev warm
 
 bench-projection: $(VENV)/installed-bench warm
 	$(BIN)/python benchmarks/bench_projection.py
+
+measured-data: $(VENV)/installed-bench warm
+	$(BIN)/python benchmarks/measured_data.py
 
 clean:
 	rm -rf $(VENV) build dist demo runs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

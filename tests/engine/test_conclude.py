@@ -7,7 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanmill.engine.conclude import conclude, scrubbed, traceback_text
+from scanmill.engine.inputs import Inputs
+from scanmill.engine.task import FileRef
 from scanmill.errors import ConvergenceError, InputError, ResourceError, SpecError
+from scanmill.storage import open_store
 
 
 @pytest.mark.parametrize(
@@ -72,9 +75,17 @@ def test_foreign_texts_lose_paths_and_quoted_values(text):
     assert "DOE" not in scrubbed(text)
 
 
-def test_a_staged_file_is_shown_by_role_and_name():
-    staged = {"/mnt/DOE/ct/1.dcm": "image …/1.dcm"}
-    assert "image …/1.dcm" in scrubbed("cannot read /mnt/DOE/ct/1.dcm", staged)
+def test_a_staged_file_is_shown_by_role_and_hash_never_by_its_name(tmp_path):
+    (tmp_path / "DOE_JOHN.1969.nii.gz").write_bytes(b"no image")
+    ref = FileRef("image", "data", "DOE_JOHN.1969.nii.gz")
+    staged = {}
+    [file] = Inputs(open_store(tmp_path), {"data": str(tmp_path)}, tmp_path / "cache").files([ref], staged)
+    for name in (str(file.path), file.path.name):
+        shown = scrubbed(f"not a NIfTI ({name}): truncated", staged)
+        assert "DOE" not in shown
+        assert "JOHN" not in shown
+        assert shown.startswith("not a NIfTI (image file ")
+        assert shown.endswith(".nii.gz): truncated")
 
 
 def test_numbers_and_units_stay():

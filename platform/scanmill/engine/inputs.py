@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from threading import Lock
 
 from scanmill.engine.task import RUN_ROOT, FileRef, RowData
@@ -13,6 +13,8 @@ from scanmill.errors import InputError
 from scanmill.steps.contract import InputFile, Row
 from scanmill.storage import Roots, Store
 
+LONGEST_ENDING = 5
+"""Of a file's name; a longer one may be a name."""
 MOST_PROVED = 200_000
 """Digests remembered at a time; one scan may be 46,000 files."""
 
@@ -41,8 +43,7 @@ class Inputs:
 
     def _file(self, ref: FileRef, staged: dict[str, str], into: Path) -> InputFile:
         shown = redacted(ref)
-        if "/" in ref.path:
-            staged[ref.path] = shown
+        staged[ref.path] = staged[PurePosixPath(ref.path).name] = shown
         try:
             path = self._store_of(ref.root).stage(ref.path, into / ref.root.strip("@"))
         except InputError as error:
@@ -75,13 +76,14 @@ class Inputs:
 
 
 def redacted(ref: FileRef) -> str:
-    """How messages name a file: its role and its own name; folders may be called after people.
+    """How messages name a file: its role, a hash of its path, its ending; folders and files may be named after people.
 
-    >>> redacted(FileRef("image", "data", "DOE/2019/ct_01.dcm"))
-    'image …/ct_01.dcm'
+    >>> redacted(FileRef("image", "data", "DOE/2019/JOHN.nii.gz"))
+    'image file b4640099.nii.gz'
     """
-    folder, _, name = ref.path.rpartition("/")
-    return f"{ref.role} {'…/' if folder else ''}{name}"
+    digest = hashlib.sha256(ref.path.encode()).hexdigest()[:8]
+    endings = [e for e in PurePosixPath(ref.path).suffixes[-2:] if e[1:].isalnum() and len(e) <= LONGEST_ENDING]
+    return f"{ref.role} file {digest}{''.join(endings)}"
 
 
 def _changed(shown: str, expected: str, got: str) -> InputError:
