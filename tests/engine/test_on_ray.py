@@ -71,3 +71,27 @@ def test_no_worker_comes_up_where_the_steps_are_missing(ray_session, tmp_path):
     with pytest.raises(ResourceError, match="no worker can be started"):
         wait()
     performer.close()
+
+
+@pytest.mark.ray
+@pytest.mark.xdist_group("ray")
+def test_a_worker_that_did_not_take_its_units_is_given_up(ray_session, tmp_path):
+    from scanmill.engine.messages import CapacityGranted, WorkerDied
+    from scanmill.engine.task import StageWork, StepCall
+
+    performer = OnRay(workers=1)
+    performer.open_stage(StageWork("r", "main", "rows", (StepCall("t.read"),), tmp_path.as_uri()), Claim())
+
+    def hear(kind):
+        for _ in range(120):
+            for event in performer.poll(1.0):
+                if isinstance(event, kind):
+                    return event
+        return None
+
+    worker = hear(CapacityGranted).worker
+    performer.submit(worker, [None])
+    died = hear(WorkerDied)
+    performer.close()
+    assert died is not None
+    assert died.worker == worker

@@ -31,6 +31,36 @@ def test_a_death_makes_suspects_of_those_that_had_started_and_charges_nobody():
     assert story.counts() == {"waiting": 3}
 
 
+def test_who_kills_before_its_start_is_heard_is_found_all_the_same():
+    """The word of its start may die with the process; then every worker that got it would die, for ever."""
+    story = Story("killer u2 u3 u4", attempts=2, in_flight=2)
+    story.up("a1")
+    for n in range(2, 40):
+        if not story.held:
+            break
+        worker = next(iter(story.held.values())).worker
+        if "killer" in story.on(worker):
+            story.dies(worker)
+            story.up(f"{'abc'[n % 3]}{n}")
+        else:
+            story.runs(next(iter(story.held)))
+    assert story.counts() == {"done": 3, "quarantined": 1}
+    assert story.state("killer") == "quarantined"
+    assert story.last("killer").charges == 2
+    assert not story.ever(DrainDevice)
+
+
+def test_one_death_before_a_start_is_heard_makes_no_suspect():
+    story = Story("u1 u2", in_flight=2)
+    story.up("a1")
+    story.dies("a1")
+    assert [story.last(name).suspect for name in ("u1", "u2")] == [False, False]
+    story.up("a2")
+    story.dies("a2")
+    assert [story.last(name).suspect for name in ("u1", "u2")] == [True, True]
+    assert [story.last(name).charges for name in ("u1", "u2")] == [0, 0]
+
+
 def test_suspects_run_alone_and_elsewhere():
     story = Story("u1 u2 u3 u4 u5 u6")
     story.up("a1", "b1")

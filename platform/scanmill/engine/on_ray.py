@@ -94,7 +94,6 @@ class OnRay:
         """One call for all of them; if the worker has died meanwhile, its death is heard by the call that waits."""
         hand = self._hands.get(worker)
         if hand is not None:
-            hand.sent = [ref for ref in hand.sent[-50:] if ref is not None]
             hand.sent.append(hand.actor.submit.remote(list(tasks)))
 
     def kill(self, worker: str, why: str) -> None:
@@ -166,8 +165,20 @@ class OnRay:
             if any(getattr(getattr(one, "outcome", None), "extra", {}).get("device_lost") for one in told):
                 self.kill(hand.name, "its device failed and the process cannot use it any more")
                 return
-        hand.doing = "poll"
-        hand.call = hand.actor.poll.remote(POLL_S)
+        if self._took_all(hand):
+            hand.doing = "poll"
+            hand.call = hand.actor.poll.remote(POLL_S)
+
+    def _took_all(self, hand: Hand) -> bool:
+        """Whether the worker took what it was sent: units in a call that failed would never be heard of again."""
+        if hand.sent:
+            told, hand.sent = ray.wait(hand.sent, num_returns=len(hand.sent), timeout=0)
+            try:
+                ray.get(told)
+            except RayError as error:
+                self._lost(hand, error)
+                return False
+        return True
 
     def _ready(self, hand: Hand, told: Mapping[str, Any]) -> None:
         hand.device = told["device"]

@@ -11,7 +11,8 @@ from scanmill.steps.contract import Phase
 
 @dataclass(slots=True, eq=False)
 class Task:
-    """A unit and its fate so far. ``charges`` count against it, ``tries`` are all; ``failed_on`` is in time order.
+    """A unit and its fate so far. ``charges`` count against it, ``tries`` are all; ``failed_on`` is in time order;
+    ``unheard``: a worker has died with it that had not told of its start.
 
     ``place`` is when it came, ``queued`` the number of its entry in a line (0: in none)."""
 
@@ -21,6 +22,7 @@ class Task:
     charges: int = 0
     tries: int = 0
     suspect: bool = False
+    unheard: bool = False
     tile: float = 1.0
     exclusive: bool = False
     cancelled: bool = False

@@ -244,25 +244,30 @@ class Scheduler:
         return same and not task.extra_try and bool(set(self._roster.usable) - {last[1]})
 
     def _blame(self, worker: Worker, leases: list[Lease], reason: str, *, struck: bool) -> None:
-        """A process died by itself. All that had started are suspects; only one that was alone is charged."""
+        """A process died by itself. All that had started are suspects; only one that was alone is charged.
+
+        That a unit has started may be known to the dead process only: one that was alone is charged anyhow, and one
+        that is there a second time when a worker dies is a suspect.
+        """
         outcome = Outcome("WorkerDied", reason, retryable=True, device=worker.device, node=worker.node)
-        started = [lease for lease in leases if lease.started]
-        for lease in leases:
-            if not lease.started:
-                self._book.wait(lease.task, worker, why="its worker died before it had started")
-        if len(started) == 1 and started[0].alone:
-            started[0].task.suspect = True
-            self._failed(worker, started[0], outcome)
+        if len(leases) == 1 and leases[0].alone:
+            leases[0].task.suspect = True
+            self._failed(worker, leases[0], outcome)
             return
-        for lease in started:
+        suspects = [lease for lease in leases if lease.started or lease.task.unheard]
+        for lease in leases:
+            lease.task.unheard = not lease.started
+            if lease not in suspects:
+                self._book.wait(lease.task, worker, why="its worker died before it had started")
+                continue
             lease.task.suspect = True
             lease.task.failed_on += (worker.device,)
             self._book.wait(lease.task, worker, outcome, why="its worker died; it will run alone")
         if struck:
-            self._strike_for(worker, started, outcome)
+            self._strike_for(worker, suspects or leases, outcome)
 
-    def _strike_for(self, worker: Worker, started: list[Lease], outcome: Outcome) -> None:
-        computing = [lease for lease in started if lease.phase == "compute"] or started
+    def _strike_for(self, worker: Worker, there: list[Lease], outcome: Outcome) -> None:
+        computing = [lease for lease in there if lease.phase == "compute"] or there
         self._deaths += 1
         name = computing[0].task.unit_id if computing else f"(idle death {self._deaths})"
         self._strikes.failed(worker.device, name, sure=True, charged=False)
