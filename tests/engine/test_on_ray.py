@@ -90,7 +90,7 @@ def test_a_worker_that_did_not_take_its_units_is_given_up(ray_session, tmp_path)
         return None
 
     worker = hear(CapacityGranted).worker
-    performer.submit(worker, [None])
+    performer.assign(worker, [None])
     died = hear(WorkerDied)
     performer.close()
     assert died is not None
