@@ -64,7 +64,7 @@ def save_partial(arrays: Mapping[str, HostArray], scratch: Path) -> SavedFile:
     """A partial of a reduction as an uncompressed npz (byte-deterministic: NumPy writes no time)."""
     path = scratch / f"{PARTIAL}.npz"
     np.savez(path, allow_pickle=False, **dict(arrays))
-    return SavedFile(PARTIAL, path, "npz", voxel_digest(arrays))
+    return SavedFile(PARTIAL, path, "npz", arrays_digest(arrays))
 
 
 def load_partial(path: Path) -> dict[str, HostArray]:
@@ -76,7 +76,7 @@ def load_partial(path: Path) -> dict[str, HostArray]:
         raise InputError("a partial cannot be read", where=path.name) from error
 
 
-def voxel_digest(arrays: Mapping[str, HostArray]) -> str:
+def arrays_digest(arrays: Mapping[str, HostArray]) -> str:
     """The sha256 of names, dtypes, shapes and values, whatever the file around them."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
