@@ -6,6 +6,7 @@ in float64.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,6 +15,10 @@ from scanmill.operators.backprojection import BackprojectionOp
 from scanmill.operators.difference import GradientOp
 from scanmill.operators.linear import LinearOperator
 from scanmill.operators.projection import ProjectionOp
+from scanmill.operators.projection_memory import predict_bytes
+from scanmill.operators.split_projection import SplitProjectionOp
+from scanmill.operators.stack import IdentityOp, StackOp
+from scanmill.operators.wavelet import WaveletOp
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12, "complex64": 1e-5, "complex128": 1e-12}
 
@@ -155,6 +160,29 @@ def helix() -> ScanGeometry:
     return ScanGeometry.from_dict(fields)
 
 
+def arc(beam: str, pitch: float, row_spacing: float = 2.0, n_columns: int = 15) -> ScanGeometry:
+    """The fan or the cone above with a cylindrical detector; fans have their rows in the slices of `GRID`."""
+    size = FOCUS["source_to_detector"] / FOCUS["source_to_isocenter"]
+    make, n_rows = (ScanGeometry.fan, 3) if beam == "fan" else (ScanGeometry.cone, 7)
+    rows = {"n_rows": n_rows, "row_spacing": row_spacing * (1 if beam == "fan" else size)}
+    return make(ANGLES, n_columns, pitch * size, axis_column=6.3, detector_shape="cylindrical", **rows, **FOCUS)
+
+
+def spiral(shape: str = "cylindrical") -> ScanGeometry:
+    """A helix whose focal spot flies to three places and whose first and last views pass the grid by."""
+    size = FOCUS["source_to_detector"] / FOCUS["source_to_isocenter"]
+    z = np.array([-40.0, -4.0, -3.0, -2.0, 0.0, 1.0, 2.0, 4.0, 40.0])
+    scan = ScanGeometry.helical(ANGLES, z, 15, size, n_rows=6, row_spacing=size, detector_shape=shape, **FOCUS)
+    return scan.with_focal_spot(angular=np.tile([0.0, 0.02, -0.02], 3), axial=np.tile([0.4, 0.0, -0.4], 3), radial=3.0)
+
+
+def leaning(scan: ScanGeometry) -> ScanGeometry:
+    """The same scan with everything turned a little out of the slices."""
+    c, s = np.cos(0.1), np.sin(0.1)
+    turn = np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
+    return replace(scan, **{name: pose @ turn.T for name, pose in scan.poses.items()})
+
+
 def _projections() -> dict[str, Callable[..., LinearOperator]]:
     ops: dict[str, Callable[..., LinearOperator]] = {}
     for pitch in (0.5, 1.0, 2.0):
@@ -169,7 +197,32 @@ def _projections() -> dict[str, Callable[..., LinearOperator]]:
             ops[f"cone {pitch} {ownership}"] = lambda dtype, p=pitch, o=ownership: ProjectionOp(
                 GRID, cone(p), dtype=dtype, ownership=o
             )
-    return ops
+    return ops | _arcs()
+
+
+def _arcs() -> dict[str, Callable[..., LinearOperator]]:
+    ways = [("fan", ("slices", "columns", "rays")), ("cone", ("columns", "rays"))]
+    ops: dict[str, Callable[..., LinearOperator]] = {
+        f"{beam} to an arc, {pitch} {ownership}": lambda dtype, b=beam, p=pitch, o=ownership: ProjectionOp(
+            GRID, arc(b, p), dtype=dtype, ownership=o
+        )
+        for beam, ownerships in ways
+        for pitch in (0.5, 2.0)
+        for ownership in ownerships
+    }
+    for shape in ("flat", "cylindrical"):
+        for ownership in ("columns", "rays"):
+            ops[f"spiral, {shape} {ownership}"] = lambda dtype, s=shape, o=ownership: ProjectionOp(
+                GRID, spiral(s), dtype=dtype, ownership=o
+            )
+    return ops | {
+        "cone to an arc, leaning": lambda dtype: ProjectionOp(GRID, leaning(arc("cone", 1.0)), dtype=dtype),
+        "cone to an arc, one slice": lambda dtype: ProjectionOp(
+            VolumeGeometry.centered((1, 13, 17), (1.0, 1.2, 0.7)), arc("cone", 1.0), dtype=dtype
+        ),
+        "fan to an arc, some views": lambda dtype: ProjectionOp(GRID, arc("fan", 1.0), dtype=dtype).subset([5, 0, 3]),
+        "spiral, every second view": lambda dtype: ProjectionOp(GRID, spiral(), dtype=dtype).subset(slice(1, None, 2)),
+    }
 
 
 def wide(grid: VolumeGeometry) -> VolumeGeometry:
@@ -177,8 +230,21 @@ def wide(grid: VolumeGeometry) -> VolumeGeometry:
     return VolumeGeometry(grid.shape, (1.0, 1.2, 1.0), grid.origin, grid.direction)
 
 
+def in_parts(grid: VolumeGeometry, scan: ScanGeometry, dtype: type) -> SplitProjectionOp:
+    """The projection in parts of about a third of what the whole needs."""
+    op = SplitProjectionOp(grid, scan, budget_bytes=predict_bytes(grid, scan, dtype=dtype) * 2 // 5, dtype=dtype)
+    assert op.n_slabs * op.n_chunks > 1
+    return op
+
+
 OPERATORS: dict[str, Callable[..., LinearOperator]] = {
     **_projections(),
+    "in parts, parallel": lambda dtype: in_parts(TALL, parallel(TALL, 1.0), dtype),
+    "in parts, fan": lambda dtype: in_parts(TALL, fan(TALL, 1.0), dtype),
+    "in parts, cone": lambda dtype: in_parts(TALL, cone(1.0), dtype),
+    "in parts, tilted cone": lambda dtype: in_parts(TALL, tilted(cone(1.0)), dtype),
+    "in parts, spiral": lambda dtype: in_parts(TALL, spiral(), dtype),
+    "in parts, some views": lambda dtype: in_parts(TALL, spiral(), dtype).subset([5, 0, 3]),
     "parallel, many slices": lambda dtype: ProjectionOp(TALL, parallel(TALL, 1.0), dtype=dtype),
     "fan, many slices": lambda dtype: ProjectionOp(TALL, fan(TALL, 1.0), dtype=dtype),
     "parallel, uncut": lambda dtype: ProjectionOp(GRID, parallel(GRID, 1.0, 31), dtype=dtype),
@@ -196,9 +262,19 @@ OPERATORS: dict[str, Callable[..., LinearOperator]] = {
     "backprojection, parallel": lambda dtype: BackprojectionOp(GRID, parallel(GRID, 1.0), dtype=dtype),
     "backprojection, fan": lambda dtype: BackprojectionOp(GRID, fan(GRID, 1.0), dtype=dtype),
     "backprojection, cone": lambda dtype: BackprojectionOp(GRID, cone(1.0), dtype=dtype),
+    "backprojection, tilted cone": lambda dtype: BackprojectionOp(GRID, tilted(cone(1.0)), dtype=dtype),
+    "backprojection, fan to an arc": lambda dtype: BackprojectionOp(GRID, arc("fan", 1.0), dtype=dtype),
+    "backprojection, cone to an arc": lambda dtype: BackprojectionOp(GRID, arc("cone", 1.0), dtype=dtype),
     "gradient": lambda dtype: GradientOp((3, 7, 5), spacing=(1.0, 2.0, 0.5), dtype=dtype),
     "gradient of a slice": lambda dtype: GradientOp((1, 7, 5), dtype=dtype),
     "adjoint of a gradient": lambda dtype: GradientOp((3, 7, 5), dtype=dtype).H,
+    "wavelet, haar": lambda dtype: WaveletOp((3, 7, 5), "haar", dtype=dtype),
+    "wavelet, odd sizes": lambda dtype: WaveletOp((5, 17, 14), "db2", dtype=dtype),
+    "wavelet of a slice": lambda dtype: WaveletOp((1, 31, 16), "db4", n_levels=2, dtype=dtype),
+    "stack of channels": lambda dtype: StackOp(
+        [GradientOp((1, 4, 5), dtype=dtype), 2 * GradientOp((1, 4, 5), dtype=dtype)]
+    ),
+    "identity": lambda dtype: IdentityOp((2, 3), dtype=dtype),
     "scaled sum and composition": lambda dtype: (
         2.5
         * (ProjectionOp(GRID, fan(GRID, 1.0), dtype=dtype) + ProjectionOp(GRID, parallel(GRID, 1.0), dtype=dtype))

@@ -50,6 +50,9 @@ def scans(n_rows, pitch=1.0):
         "fan": ScanGeometry.fan(ANGLES, 70, pitch * size, **rows, **FOCUS, axis_column=33.2),
         "cone": cone,
         "tilted": laws.tilted(cone),
+        "arc": ScanGeometry.cone(
+            ANGLES, 70, pitch * size, n_rows=n_rows, row_spacing=pitch * size, detector_shape="cylindrical", **FOCUS
+        ),
     }
 
 
@@ -98,6 +101,59 @@ def test_all_kernels_compute_the_same_operator(beam, pitch):
         op = ProjectionOp(laws.GRID, scan[beam], dtype=np.float64, ownership=way)
         np.testing.assert_allclose(op(x), oracle(x), atol=1e-11)
         np.testing.assert_allclose(op.H(y), oracle.H(y), atol=1e-11)
+
+
+ARCS = {
+    **{f"fan {pitch}": laws.arc("fan", pitch) for pitch in (0.5, 1.0, 2.0)},
+    **{f"cone {pitch}": laws.arc("cone", pitch) for pitch in (0.5, 1.0, 2.0)},
+    "spiral": laws.spiral(),
+    "flat spiral": laws.spiral("flat"),
+}
+
+
+@pytest.mark.parametrize("name", ARCS)
+def test_all_kernels_agree_on_a_cylinder(name):
+    scan = ARCS[name]
+    oracle = ProjectionOp(laws.GRID, scan, dtype=np.float64, ownership="rays")
+    x, y = laws.noise(oracle.in_shape, np.float64, 1), laws.noise(oracle.out_shape, np.float64, 2)
+    for way in ("slices", "columns") if scan.beam == "fan" else ("columns",):
+        op = ProjectionOp(laws.GRID, scan, dtype=np.float64, ownership=way)
+        np.testing.assert_allclose(op(x), oracle(x), atol=1e-11)
+        np.testing.assert_allclose(op.H(y), oracle.H(y), atol=1e-11)
+
+
+@pytest.mark.parametrize("ownership", ["columns", "rays"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_cylinder_is_a_sheaf_of_flat_columns(ownership, turned):
+    """Every ray is that of a flat scan with one pixel, which is another program."""
+    scan = laws.leaning(laws.spiral()) if turned else laws.spiral()
+    x = laws.noise(laws.GRID.shape, np.float64)
+    if turned and ownership == "columns":
+        pytest.skip("columns are for upright detectors")
+    got = ProjectionOp(laws.GRID, scan, dtype=np.float64, ownership=ownership)(x)
+    for view, row, column in [(1, 0, 3), (4, 5, 14), (5, 2, 0), (7, 3, 8)]:
+        pixel, steps = scan.pixels(view)[row, column][None], (scan.column_step[[view]], scan.row_step[[view]])
+        one = ScanGeometry("cone", scan.source[[view]], pixel, *steps, 1, 1)
+        expected = ProjectionOp(laws.GRID, one, dtype=np.float64, ownership="rays")(x)[0, 0, 0]
+        assert got[view, row, column] == pytest.approx(expected, abs=1e-10)
+    assert not ProjectionOp(laws.GRID, laws.spiral(), ownership=ownership)(x)[[0, -1]].any()
+
+
+@pytest.mark.parametrize("shape", ["flat", "cylindrical"])
+def test_a_blob_on_a_cylinder_and_on_a_plane(shape):
+    """The projector is as near to exact line integrals of a smooth object on an arc as on a plane."""
+    size = FOCUS["source_to_detector"] / FOCUS["source_to_isocenter"]
+    rows = {"n_rows": 24, "row_spacing": size, "detector_shape": shape}
+    scan = ScanGeometry.helical(ANGLES, np.linspace(-9, 9, 12), 70, size, **rows, **FOCUS)
+    scan = scan.with_focal_spot(angular=np.tile([0.004, -0.004], 6), radial=np.tile([0.0, 2.0], 6))
+    middle, sigma = np.array([4.0, -3.0, 2.0]), 5.0
+    grid = VolumeGeometry.centered((46, 44, 48), (1.0, 1.1, 0.9))
+    x = np.exp(-np.sum((grid.voxel_points() - middle) ** 2, axis=-1) / (2 * sigma**2))
+    half_chords = ball_integrals(scan, middle, 1e3) / 2
+    expected = np.sqrt(2 * np.pi) * sigma * np.exp(-(1e6 - half_chords**2) / (2 * sigma**2))
+    for ownership in ("columns", "rays"):
+        got = ProjectionOp(grid, scan, ownership=ownership)(x.astype(np.float32))
+        assert np.linalg.norm(got - expected) <= 0.005 * np.linalg.norm(expected)
 
 
 @pytest.mark.parametrize("beam", ["parallel", "fan"])
@@ -171,7 +227,8 @@ def test_a_subset_computes_no_geometry(monkeypatch):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
-    ("beam", "n_slices"), [("parallel", 2), ("parallel", 24), ("fan", 2), ("fan", 24), ("cone", 24), ("tilted", 24)]
+    ("beam", "n_slices"),
+    [("parallel", 2), ("parallel", 24), ("fan", 2), ("fan", 24), ("cone", 24), ("tilted", 24), ("arc", 24)],
 )
 def test_the_peak_is_predicted(beam, n_slices, dtype):
     grid = VolumeGeometry.centered((n_slices, 60, 50))
@@ -228,6 +285,12 @@ def test_a_grid_around_the_focal_spot_is_refused():
     behind = VolumeGeometry((1, 8, 8), (1.0, 1.0, 1.0), (0.0, -900.0, 0.0))
     with pytest.raises(InputError, match="focal spot"):
         ProjectionOp(behind, ScanGeometry.cone([0.0], 8, 1.0, n_rows=1, row_spacing=1.0, **FOCUS))
+
+
+def test_a_focal_spot_far_from_its_arc_is_refused():
+    scan = laws.arc("cone", 1.0)
+    with pytest.raises(InputError, match="arc"):
+        ProjectionOp(laws.GRID, scan.with_focal_spot(radial=90.0))
 
 
 def test_a_detector_along_the_rays_is_refused():

@@ -31,10 +31,10 @@ def path_length(tables: Any, view: int, column: int, row: Any, dz_mm: Any) -> An
 
 
 @compiled
-def mix_rows(a: Any, b: Any, w: Any, run: Any, n: int) -> None:
-    """``run[1 ... n]`` = the interpolation of two runs along z."""
+def mix_rows(a: Any, b: Any, w: Any, run: Any, first: int, last: int) -> None:
+    """``run[k + 1]`` = the interpolation of two runs along z, for k from ``first`` to before ``last``."""
     w0 = run.dtype.type(1) - w
-    for k in range(n):
+    for k in range(first, last):
         run[k + 1] = w0 * a[k] + w * b[k]
 
 
@@ -47,19 +47,35 @@ def add_mixed(a: Any, b: Any, w: Any, column: Any, n: int) -> None:
 
 
 @compiled
-def sample_run(run: Any, column: Any, z0: Any, dz: Any) -> None:
-    """Add ``run`` at z = z0 + v dz to every row v; ``run`` has one zero before and two after its voxels."""
-    real = run.dtype.type
+def rows_between(z0: Any, dz: Any, top: Any, column: Any) -> Any:
+    """The first and the last row v of a detector column with z0 + v dz from 0 to ``top``."""
+    real = column.dtype.type
     zero, rows = real(0), real(column.shape[0])
-    top = real(run.shape[0] - 2)
     first = np.int32(min(max(math.ceil(-z0 / dz), zero), rows))
-    last = np.int32(min(max(math.floor((top - z0) / dz), real(-1)), rows - real(1)))
+    return first, np.int32(min(max(math.floor((top - z0) / dz), real(-1)), rows - real(1)))
+
+
+@compiled
+def sample_run(run: Any, column: Any, z0: Any, dz: Any, first: int, last: int) -> None:
+    """Add ``run`` at z = z0 + v dz to the rows v; ``run`` has one zero before and two after its voxels."""
+    real = run.dtype.type
     for v in range(first, last + 1):
         z = z0 + real(v) * dz
         k = np.int32(z)
         f = z - real(k)
         below = run[k]
         column[v] += below + (run[k + 1] - below) * f
+
+
+@compiled
+def add_crossed(a: Any, b: Any, w: Any, run: Any, column: Any, z0: Any, dz: Any) -> None:
+    """Add two runs, interpolated, to the rows that cross them; only the voxels between those rows are looked at."""
+    real, n = run.dtype.type, a.shape[0]
+    first, last = rows_between(z0, dz, real(n + 1), column)
+    if first <= last:
+        low, high = np.int32(z0 + real(first) * dz) - 2, np.int32(z0 + real(last) * dz) + 2
+        mix_rows(a, b, w, run, max(low, 0), min(high, n))
+        sample_run(run, column, z0, dz, first, last)
 
 
 @compiled
@@ -79,9 +95,8 @@ def project_column(view: int, u: int, volume: Any, tables: Any, cone: int, run: 
             if cone == 0:
                 add_mixed(volume[p, j], volume[p, j + 1], w, column, nz)
             else:
-                mix_rows(volume[p, j], volume[p, j + 1], w, run, nz)
-                z0 = tables[3, view, u] + one + d * tables[4, view, u]
-                sample_run(run, column, z0, tables[5, view, u] + d * tables[6, view, u])
+                z0, dz = tables[3, view, u] + d * tables[4, view, u], tables[5, view, u] + d * tables[6, view, u]
+                add_crossed(volume[p, j], volume[p, j + 1], w, run, column, z0 + one, dz)
 
 
 @compiled
@@ -185,35 +200,33 @@ def hat_any(column: Any, run: Any, first: int, last: int, x0: Any, step: Any, dz
 
 
 @compiled
-def resample(column: Any, run: Any, n: int, pad: int, z0: Any, dz: Any) -> None:
-    """``run[k]`` = the sum over rows v of column[pad + v] hat(z0 + v dz - k); ``column`` is padded by zeros."""
+def resample(column: Any, run: Any, n: int, pad: int, z0: Any, dz: Any) -> Any:
+    """``run[k]`` = the sum over rows v of column[pad + v] hat(z0 + v dz - k); ``column`` is padded by zeros.
+
+    Returns the first k and the one after the last; the others, where the sum is zero, are not written.
+    """
     real = run.dtype.type
     step = real(1) / dz
     x0 = real(pad) - (z0 + real(1)) * step
     slices, zero = real(n), real(0)
     taps = np.int32(math.ceil(step + step))
+    beyond = (real(column.shape[0] - max(taps, 4) - 1) - x0) * dz
     first = np.int32(min(max(math.ceil(-x0 * dz), zero), slices))
-    last = (
-        np.int32(min(max(math.floor((real(column.shape[0] - max(taps, 4) - 1) - x0) * dz), real(-1)), slices - real(1)))
-        + 1
-    )
-    for k in range(first):
-        run[k] = zero
-    for k in range(last, n):
-        run[k] = zero
+    last = np.int32(min(max(math.floor(beyond), real(-1)), slices - real(1))) + 1
     if dz >= real(0.66667) and dz <= real(1):
         hat_3(column, run, first, last, x0, step, dz)
     elif dz >= real(0.50001):
         hat_4(column, run, first, last, x0, step, dz)
     else:
         hat_any(column, run, first, last, x0, step, dz, taps)
+    return first, last
 
 
 @compiled
-def spread(a: Any, b: Any, run: Any, w: Any, n: int) -> None:
-    """Add a run to its two neighbouring rows of voxels."""
+def spread(a: Any, b: Any, run: Any, w: Any, first: int, last: int) -> None:
+    """Add a run, from ``first`` to before ``last``, to its two neighbouring rows of voxels."""
     w0 = run.dtype.type(1) - w
-    for k in range(n):
+    for k in range(first, last):
         a[k] += w0 * run[k]
         b[k] += w * run[k]
 
@@ -242,12 +255,14 @@ def backproject_plane(
                 across = tables[0, view, u] + one + d * tables[1, view, u]
                 if across > zero and across < end:
                     j = np.int32(across)
-                    run = columns[view, u] if cone == 0 else runs[p]
-                    if cone != 0:
+                    w = across - real(j)
+                    if cone == 0:
+                        spread(plane[j], plane[j + 1], columns[view, u], w, 0, nz)
+                    else:
                         z0 = tables[3, view, u] + d * tables[4, view, u]
                         dz = tables[5, view, u] + d * tables[6, view, u]
-                        resample(columns[view, u], run, nz, pad, z0, dz)
-                    spread(plane[j], plane[j + 1], run, across - real(j), nz)
+                        first, last = resample(columns[view, u], runs[p], nz, pad, z0, dz)
+                        spread(plane[j], plane[j + 1], runs[p], w, first, last)
 
 
 @driver

@@ -28,6 +28,8 @@ __all__ = ["KERNELS", "Kernel", "compiled", "driver", "prange", "threads", "warm
 
 FAST = {"reassoc", "contract", "nsz"}
 """Sums may be reordered and fused, which vectorises them; NaN and infinity keep their meaning."""
+OPTIONS: dict[str, Any] = {"fastmath": FAST, "cache": True, "error_model": "numpy"}
+"""A division by zero gives infinity, as on a GPU; Python's error would keep a loop with a division from vectorising."""
 
 THREADS_PER_BLOCK = 128
 
@@ -42,12 +44,12 @@ if CONFIG.THREADING_LAYER in ("default", "workqueue"):
 
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile a body, or a helper of one, for the CPU."""
-    return numba.njit(fastmath=FAST, cache=True)(function)
+    return numba.njit(**OPTIONS)(function)
 
 
 def driver(function: Callable[..., None]) -> Any:
     """Compile a loop ``for owner in prange(n): body(owner, ...)`` over the CPU's cores."""
-    return numba.njit(fastmath=FAST, cache=True, parallel=True)(function)
+    return numba.njit(**OPTIONS, parallel=True)(function)
 
 
 class Kernel:

@@ -5,8 +5,13 @@ natural form on a GPU, the way for tilted detectors, and the oracle of the faste
 
 Coordinates are indices (x, y, z) counted from the middle of the grid. A ray is e + t d with, at column u and row v,
 e = e0 + u cu + v rv and d = d0 + q (u cu + v rv); q is 1 for a focal spot and 0 for parallel rays. ``frames``
-(view, 13) holds e0, cu, rv, d0 and q; ``maps`` (12, view) the inverse: the voxel x lies in column
+(view, 1, 13) holds e0, cu, rv, d0 and q; ``maps`` (12, view) the inverse: the voxel x lies in column
 (m0 x + m1 y + m2 z + m3) / D and row (m4 ... m7) / D with the depth D = m8 x + m9 y + m10 z + m11.
+
+A cylindrical detector has frames for each of its columns, (view, column, 13) with cu = 0, and maps of the plane that
+touches it in its middle. ``arcs`` (view, 5) leads from there to the cylinder, whose radius is 1: the focal spot stands
+at (a0, a1) along and across from the arc's centre and in row a3, a column spans the angle a2, and a4 is 1 where rows
+diverge. It is (view, 0) for a flat detector.
 """
 
 from __future__ import annotations
@@ -82,7 +87,7 @@ def project_ray(owner: int, volumes: Any, nz: int, ny: int, nx: int, frames: Any
     view, batch = rest % n_views, rest // n_views
     real = out.dtype.type
     half = real(0.5)
-    ex, ey, ez, dx, dy, dz, axis = ray_at(frames[view], real(u), real(v))
+    ex, ey, ez, dx, dy, dz, axis = ray_at(frames[view, min(u, frames.shape[1] - 1)], real(u), real(v))
     hx, hy, hz = real(nx - 1) * half, real(ny - 1) * half, real(nz - 1) * half
     line_stride, plane_stride = np.int64(nx), np.int64(ny) * np.int64(nx)
     unit = np.int64(1)
@@ -143,13 +148,41 @@ def shadow(maps: Any, view: int, row: int, x: Any, y: Any, z: Any) -> Any:
 
 
 @compiled
-def gather_view(view: int, projection: Any, frame: Any, maps: Any, spacing: Any, x: Any, y: Any, z: Any) -> Any:
+def onto_arc(arc: Any, p: Any, one: Any) -> Any:
+    """Where the ray to ``p`` across the tangent plane meets the cylinder: the angle, and the part of the way there."""
+    along, across = one - arc[0], p - arc[1]
+    a, b = along * along + across * across, arc[0] * along + arc[1] * across
+    part = (math.sqrt(b * b + a * (one - arc[0] * arc[0] - arc[1] * arc[1])) - b) / a
+    return math.atan2(arc[1] + part * across, arc[0] + part * along), part
+
+
+@compiled
+def bent(arc: Any, u: Any, du: Any, v: Any, dv: Any, middle: Any, slack: Any, one: Any) -> Any:
+    """A shadow on the tangent plane, bent onto the cylinder and widened by ``slack`` and by how much an arc sags."""
+    step, row, two = arc[2], arc[3], one + one
+    first, first_part = onto_arc(arc, (u - du - middle) * step, one)
+    last, last_part = onto_arc(arc, (u + du - middle) * step, one)
+    first_part, last_part = one + arc[4] * (first_part - one), one + arc[4] * (last_part - one)
+    low, high = v - dv - row, v + dv - row
+    v_first = min(min(low * first_part, low * last_part), min(high * first_part, high * last_part))
+    v_last = max(max(low * first_part, low * last_part), max(high * first_part, high * last_part))
+    sag = (two * du * step) ** 2 * (abs(v - row) + dv) * arc[4]
+    u, du = (last + first) / (two * step) + middle, (last - first) / (two * step) + slack
+    return u, du, row + (v_last + v_first) / two, (v_last - v_first) / two + sag + slack
+
+
+@compiled
+def gather_view(
+    view: int, projection: Any, frames: Any, maps: Any, arcs: Any, spacing: Any, x: Any, y: Any, z: Any
+) -> Any:
     """What one view, (row, column), gives to the voxel at (x, y, z)."""
     real = projection.dtype.type
     n_rows, n_columns = projection.shape
     u, du = shadow(maps, view, 0, x, y, z)
     v, dv = shadow(maps, view, 4, x, y, z)
-    zero = real(0)
+    if arcs.shape[1] > 0:
+        u, du, v, dv = bent(arcs[view], u, du, v, dv, real(n_columns - 1) * real(0.5), real(0.002), real(1))
+    zero, last_frame = real(0), frames.shape[1] - 1
     u_first = np.int32(min(max(math.ceil(u - du), zero), real(n_columns)))
     u_last = np.int32(min(max(math.floor(u + du), real(-1)), real(n_columns - 1)))
     v_first = np.int32(min(max(math.ceil(v - dv), zero), real(n_rows)))
@@ -157,6 +190,7 @@ def gather_view(view: int, projection: Any, frame: Any, maps: Any, spacing: Any,
     total = zero
     for row in range(v_first, v_last + 1):
         for column in range(u_first, u_last + 1):
+            frame = frames[view, min(column, last_frame)]
             w = weight(frame, real(column), real(row), x, y, z, spacing, real(1))
             total += w * projection[row, column]
     return total
@@ -164,7 +198,7 @@ def gather_view(view: int, projection: Any, frame: Any, maps: Any, spacing: Any,
 
 @compiled
 def backproject_voxel(
-    owner: int, projections: Any, frames: Any, maps: Any, spacing: Any, nz: int, ny: int, nx: int, out: Any
+    owner: int, projections: Any, frames: Any, maps: Any, arcs: Any, spacing: Any, nz: int, ny: int, nx: int, out: Any
 ) -> None:
     """One element of ``out`` (batch, z y x); ``projections`` is (batch, view, row, column)."""
     real = out.dtype.type
@@ -175,16 +209,16 @@ def backproject_voxel(
     x, y, z = real(i) - real(nx - 1) * half, real(j) - real(ny - 1) * half, real(k) - real(nz - 1) * half
     total = real(0)
     for view in range(projections.shape[1]):
-        total += gather_view(view, projections[batch, view], frames[view], maps, spacing, x, y, z)
+        total += gather_view(view, projections[batch, view], frames, maps, arcs, spacing, x, y, z)
     out[batch, (k * ny + j) * nx + i] = total
 
 
 @driver
 def _backproject_voxels(
-    n: int, projections: Any, frames: Any, maps: Any, spacing: Any, nz: int, ny: int, nx: int, out: Any
+    n: int, projections: Any, frames: Any, maps: Any, arcs: Any, spacing: Any, nz: int, ny: int, nx: int, out: Any
 ) -> None:
     for owner in prange(n):
-        backproject_voxel(owner, projections, frames, maps, spacing, nz, ny, nx, out)
+        backproject_voxel(owner, projections, frames, maps, arcs, spacing, nz, ny, nx, out)
 
 
 PROJECT = Kernel("rays.project", project_ray, _project_rays)

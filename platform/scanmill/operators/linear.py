@@ -116,7 +116,7 @@ class _Scaled(LinearOperator):
         return self.factor * self.op(x)
 
     def _adjoint(self, y: Array) -> Array:
-        return np.conj(self.factor) * self.op.H(y)
+        return self.factor.conjugate() * self.op.H(y)
 
 
 def require_matched(op: LinearOperator) -> None:

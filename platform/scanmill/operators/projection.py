@@ -1,4 +1,4 @@
-"""X-ray projection of a volume and its exact adjoint: parallel, fan and cone beams, any pose of the detector."""
+"""X-ray projection of a volume and its exact adjoint: parallel, fan and cone beams, any pose of source and detector."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from scanmill.arrays import Array, use_device
 from scanmill.errors import SpecError
 from scanmill.geometry import ScanGeometry, VolumeGeometry
 from scanmill.operators.linear import LinearOperator
+from scanmill.operators.projection_arcs import ArcFrames, arc_frames_of
 from scanmill.operators.projection_frames import Frames, frames_of, is_flat, require_rows_in_slices
 from scanmill.operators.projection_methods import ByColumns, ByRays, InSlices, Method
+from scanmill.operators.projection_tables import in_chunks
 
 Ownership = Literal["slices", "columns", "rays"]
 MANY_SLICES = 16
@@ -76,12 +78,13 @@ class ProjectionOp(LinearOperator):
 
 def plan_projection(
     volume_geometry: VolumeGeometry, scan: ScanGeometry, device: str, ownership: Ownership | None
-) -> tuple[Frames, Ownership]:
+) -> tuple[Frames | ArcFrames, Ownership]:
     """The rays in the grid's indices, and the kernels that will do them; `InputError` or `SpecError` as above."""
-    frames = frames_of(volume_geometry, scan)
-    flat = scan.beam == "fan" or (scan.beam == "parallel" and is_flat(frames))
+    frames = (arc_frames_of if scan.is_cylindrical else frames_of)(volume_geometry, scan)
+    flat = _stays_in_slices(frames)
     if flat:
-        frames = require_rows_in_slices(frames)
+        for _, part in in_chunks(frames):
+            require_rows_in_slices(part)
     possible: list[Ownership] = ["rays"]
     if flat:
         possible += ["columns", "slices"] if frames.shape[0] < MANY_SLICES else ["slices", "columns"]
@@ -96,10 +99,13 @@ def plan_projection(
     return frames, ownership
 
 
-def _method(frames: Frames, dtype: Any, device: str, ownership: Ownership) -> Method:
+def _stays_in_slices(frames: Frames | ArcFrames) -> bool:
+    return frames.beam == "fan" or (isinstance(frames, Frames) and frames.beam == "parallel" and is_flat(frames))
+
+
+def _method(frames: Frames | ArcFrames, dtype: Any, device: str, ownership: Ownership) -> Method:
     if ownership == "slices":
         return InSlices(frames, dtype, device)
     if ownership == "columns":
         return ByColumns(frames, dtype, device)
-    stacked = frames.beam == "fan" or (frames.beam == "parallel" and is_flat(frames))
-    return ByRays(frames, dtype, device, stacked=stacked)
+    return ByRays(frames, dtype, device, stacked=_stays_in_slices(frames))

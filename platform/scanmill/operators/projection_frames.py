@@ -91,10 +91,11 @@ class Frames:
         return np.asarray(corners @ maps[8:11] + maps[11])
 
 
-def frames_of(volume_geometry: VolumeGeometry, scan: ScanGeometry) -> Frames:
-    """The rays of ``scan`` in the indices of ``volume_geometry``.
+def frames_of(volume_geometry: VolumeGeometry, scan: ScanGeometry, *, whole: bool = True) -> Frames:
+    """The rays of ``scan`` to a flat detector in the indices of ``volume_geometry``.
 
-    Raises `InputError` where a detector has no area, or a focal spot lies within the grid or beside it.
+    Raises `InputError` where a detector has no area, or a focal spot lies within the grid or beside it; the latter
+    only if the detector is ``whole``, and not one column of a wider one.
     """
     to_index = volume_geometry.point_to_index
     nz, ny, nx = volume_geometry.shape
@@ -105,7 +106,7 @@ def frames_of(volume_geometry: VolumeGeometry, scan: ScanGeometry) -> Frames:
     along = (scan.detector - scan.source) @ turn
     diverging = scan.beam != "parallel"
     if diverging:
-        size = _depth_of_middle(center, column, row, along)
+        size = _depth_of_middle(center, column, row, along, whole)
         center, column, along = center + (size - 1)[:, None] * along, column * size[:, None], along * size[:, None]
         row = row * size[:, None] if scan.beam == "cone" else row
     else:
@@ -118,14 +119,14 @@ def frames_of(volume_geometry: VolumeGeometry, scan: ScanGeometry) -> Frames:
         center + corner, column, row, along, scan.beam, scan.n_rows, scan.n_columns,
         volume_geometry.shape, volume_geometry.spacing, to_index[:3, 3] - middle,
     )  # fmt: skip
-    if diverging:
+    if diverging and whole:
         flat = frames.in_slice() if scan.beam == "fan" else frames
         if flat.depths(flat.maps()).min() < NEAREST_DEPTH:
             raise InputError("a focal spot lies within the grid or beside it", do="take a smaller grid")
     return frames
 
 
-def _depth_of_middle(center: HostArray, column: HostArray, row: HostArray, along: HostArray) -> HostArray:
+def _depth_of_middle(center: HostArray, column: HostArray, row: HostArray, along: HostArray, whole: bool) -> HostArray:
     """How far the middle of the grid lies from the source to the detector plane: 0 to 1, one number per view."""
     normal = np.cross(column, row)
     depth = np.sum(normal * (along - center), axis=1)
@@ -133,9 +134,9 @@ def _depth_of_middle(center: HostArray, column: HostArray, row: HostArray, along
     if np.any(np.abs(full) <= 1e-12 * np.linalg.norm(normal, axis=1) * np.linalg.norm(along, axis=1)):
         raise InputError("the detector of a view lies along its rays or has no area")
     size = np.asarray(depth / full)
-    if size.min() < NEAREST_DEPTH:
+    if whole and size.min() < NEAREST_DEPTH:
         raise InputError("the grid lies behind a focal spot")
-    return size
+    return np.asarray(np.maximum(size, NEAREST_DEPTH))
 
 
 def require_rows_in_slices(frames: Frames) -> Frames:

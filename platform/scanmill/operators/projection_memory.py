@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from scanmill.geometry import ScanGeometry, VolumeGeometry
-from scanmill.operators.projection import plan_projection
+from scanmill.operators.projection import Ownership, plan_projection
 from scanmill.operators.projection_methods import rows_pad
 from scanmill.operators.projection_tables import CHUNK
 
@@ -19,7 +19,12 @@ OVERHEAD = 2**14
 
 
 def predict_bytes(
-    volume_geometry: VolumeGeometry, scan: ScanGeometry, *, dtype: Any = np.float32, device: str = "cpu"
+    volume_geometry: VolumeGeometry,
+    scan: ScanGeometry,
+    *,
+    dtype: Any = np.float32,
+    device: str = "cpu",
+    ownership: Ownership | None = None,
 ) -> int:
     """The peak of ``ProjectionOp(...)``, ``op(x)`` and ``op.H(y)`` in bytes, x or y and the result included.
 
@@ -31,7 +36,7 @@ def predict_bytes(
     >>> predict_bytes(grid, scan) // 2**30
     158
     """
-    frames, ownership = plan_projection(volume_geometry, scan, device, None)
+    frames, ownership = plan_projection(volume_geometry, scan, device, ownership)
     nz, ny, nx = volume_geometry.shape
     rays, item = math.prod(scan.shape), np.dtype(dtype).itemsize
     voxels = nz * ny * nx
@@ -48,6 +53,6 @@ def predict_bytes(
         tables = 7 * per_column
     else:
         project = back = voxels + 2 * rays
-        tables = 25 * scan.n_views
+        tables = 13 * per_column + 17 * scan.n_views if scan.is_cylindrical else 25 * scan.n_views
     building = TABLE_NUMBERS * 8 * min(per_column, max(CHUNK, scan.n_columns)) + 2 * tables * item
     return int(max((max(project, back) + tables) * item + per_column, building)) + OVERHEAD

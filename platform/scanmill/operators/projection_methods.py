@@ -14,8 +14,11 @@ from typing import Any
 import numpy as np
 
 from scanmill.arrays import Array, HostArray, to_device, xp_of
+from scanmill.operators.projection_arcs import ArcFrames
 from scanmill.operators.projection_frames import Frames
-from scanmill.operators.projection_tables import column_tables, row_steps, shadow_tables
+from scanmill.operators.projection_tables import column_tables, in_chunks, ray_frames, row_steps, shadow_tables
+
+AnyFrames = Frames | ArcFrames
 
 
 def plain(x: Array) -> Array:
@@ -26,7 +29,7 @@ def plain(x: Array) -> Array:
 class Method(ABC):
     """``project`` a volume (z, y, x), ``backproject`` projections (view, row, column): exact adjoints."""
 
-    def __init__(self, frames: Frames, dtype: Any, device: str) -> None:
+    def __init__(self, frames: AnyFrames, dtype: Any, device: str) -> None:
         self.dtype, self.device = np.dtype(dtype), device
         self.volume_shape, self.spacing = frames.shape, frames.spacing
         self.n_views, self.n_rows, self.n_columns = frames.n_views, frames.n_rows, frames.n_columns
@@ -61,13 +64,13 @@ class InSlices(Method):
     The adjoint is a gather for parallel rays; for fans it is owned by planes, which is for the CPU.
     """
 
-    def __init__(self, frames: Frames, dtype: Any, device: str) -> None:
+    def __init__(self, frames: AnyFrames, dtype: Any, device: str) -> None:
         super().__init__(frames, dtype, device)
         drive, tables = column_tables(frames, self.dtype)
         self.drive = to_device(drive, device)
         self.tables = self.cast(np.stack([tables[0], tables[1], np.sqrt(tables[2])]))
         self.shadows, self.taps = None, 0
-        if not frames.diverging:
+        if isinstance(frames, Frames) and not frames.diverging:
             shadows, self.taps = shadow_tables(frames)
             shadows[0] += 2
             self.shadows = self.cast(shadows)
@@ -116,21 +119,23 @@ class ByColumns(Method):
     For stacks of slices and fans, and for cones whose detector rows are stacked along the grid's z axis.
     """
 
-    def __init__(self, frames: Frames, dtype: Any, device: str) -> None:
+    def __init__(self, frames: AnyFrames, dtype: Any, device: str) -> None:
         self.cone = int(frames.beam == "cone")
-        self.flip = bool(self.cone and np.all(frames.row[:, 2] < 0))
-        frames = frames.flipped_rows() if self.flip else frames
+        upright = _upright(frames)
+        self.flip = upright is not frames
+        frames = upright
         super().__init__(frames, dtype, device)
         drive, tables = column_tables(frames, self.dtype)
         self.pad = rows_pad(frames)
         self.drive, self.tables = to_device(drive, device), self.cast(tables)
 
     @staticmethod
-    def can(frames: Frames) -> bool:
+    def can(frames: AnyFrames) -> bool:
         """Whether the rows are stacked along z and no ray climbs more steeply than it advances."""
-        level = np.abs(frames.column[:, 2]).max() + np.abs(frames.row[:, :2]).max()
-        same_way = np.all(frames.row[:, 2] > 0) or np.all(frames.row[:, 2] < 0)
-        if not same_way or level * (frames.n_columns + frames.n_rows) > 1e-9:
+        if not all(_is_level(part, frames.n_columns + frames.n_rows) for _, part in in_chunks(frames)):
+            return False
+        rises = _rises(frames)
+        if not (np.all(rises > 0) or np.all(rises < 0)):
             return False
         nearest, climb = row_steps(_upright(frames))
         return nearest > 0 and climb <= 1
@@ -170,7 +175,7 @@ class ByColumns(Method):
         return out
 
 
-def rows_pad(frames: Frames) -> int:
+def rows_pad(frames: AnyFrames) -> int:
     """How many zeros the backprojector needs at the ends of a detector column: more than there are rows on a voxel."""
     if frames.beam != "cone":
         return 0
@@ -178,24 +183,37 @@ def rows_pad(frames: Frames) -> int:
     return max(5, math.ceil(2 / nearest) + 2)
 
 
-def _upright(frames: Frames) -> Frames:
-    return frames.flipped_rows() if frames.row[0, 2] < 0 else frames
+def _is_level(part: Frames, reach: int) -> bool:
+    """Whether columns run within slices and rows along z, up to what ``reach`` of them can stray."""
+    level = np.abs(part.column[:, 2]).max() + np.abs(part.row[:, :2]).max()
+    return bool(level * reach <= 1e-9)
+
+
+def _rises(frames: AnyFrames) -> HostArray:
+    """How far a row leads upwards, (view), in voxels; only the sign is the same on a cylinder and its tangent."""
+    return (frames.tangent if isinstance(frames, ArcFrames) else frames).row[:, 2]
+
+
+def _upright(frames: AnyFrames) -> AnyFrames:
+    return frames.flipped_rows() if frames.beam == "cone" and np.all(_rises(frames) < 0) else frames
 
 
 class ByRays(Method):
     """Ray by ray and voxel by voxel, for any pose: tilted detectors, the GPU, and the oracle of the others."""
 
-    def __init__(self, frames: Frames, dtype: Any, device: str, *, stacked: bool) -> None:
+    def __init__(self, frames: AnyFrames, dtype: Any, device: str, *, stacked: bool) -> None:
         super().__init__(frames, dtype, device)
         self.stacked = stacked
-        one = frames.in_slice() if stacked else frames
-        diverging = np.full((one.n_views, 1), float(one.diverging))
-        self.frames = self.cast(np.concatenate([one.origin, one.column, one.row, one.along, diverging], axis=1))
-        self.maps, self.mm = self.cast(one.maps()), self.cast(np.array(one.spacing))
-        self.grid = one.shape
+        plane = frames.tangent if isinstance(frames, ArcFrames) else frames
+        plane = plane.in_slice() if stacked else plane
+        arcs = frames.arcs(stacked) if isinstance(frames, ArcFrames) else np.empty((frames.n_views, 0))
+        self.frames = to_device(ray_frames(frames, self.dtype, stacked=stacked), device)
+        self.maps, self.arcs, self.mm = self.cast(plane.maps()), self.cast(arcs), self.cast(np.array(plane.spacing))
+        self.grid = plane.shape
 
     def _take(self, views: Any) -> None:
-        self.frames, self.maps = plain(self.frames[views]), plain(self.maps[:, views])
+        self.frames, self.arcs = plain(self.frames[views]), plain(self.arcs[views])
+        self.maps = plain(self.maps[:, views])
 
     def project(self, x: Array) -> Array:  # noqa: D102
         from scanmill.kernels import rays
@@ -213,5 +231,5 @@ class ByRays(Method):
         xp = xp_of(y)
         y = plain(y.transpose(1, 0, 2)[:, :, None] if self.stacked else y[None])
         out = xp.empty((len(y), math.prod(self.grid)), self.dtype)
-        rays.BACKPROJECT(out.size, y, self.frames, self.maps, self.mm, *self.grid, out)
+        rays.BACKPROJECT(out.size, y, self.frames, self.maps, self.arcs, self.mm, *self.grid, out)
         return out.reshape(self.volume_shape)

@@ -9,21 +9,22 @@ import numpy as np
 
 from scanmill.arrays import HostArray
 from scanmill.errors import InputError
+from scanmill.operators.projection_arcs import ArcFrames
 from scanmill.operators.projection_frames import Frames
 
 CHUNK = 2**14
 """So many views times columns are worked on at once in float64."""
 
 
-def in_chunks(frames: Frames) -> Iterator[tuple[slice, Frames]]:
-    """The frames, a few views at a time."""
+def in_chunks(frames: Frames | ArcFrames) -> Iterator[tuple[slice, Frames]]:
+    """The frames, a few views at a time; of a cylindrical detector each column of a view as a view of its own."""
     step = max(1, CHUNK // frames.n_columns)
     for start in range(0, frames.n_views, step):
         views = slice(start, min(start + step, frames.n_views))
-        yield views, frames.views(views)
+        yield views, frames.unrolled(views) if isinstance(frames, ArcFrames) else frames.views(views)
 
 
-def column_tables(frames: Frames, dtype: Any) -> tuple[HostArray, HostArray]:
+def column_tables(frames: Frames | ArcFrames, dtype: Any) -> tuple[HostArray, HostArray]:
     """``drive`` (view, column), 0 where x drives and 1 where y does, and the tables of `scanmill.kernels.columns`.
 
     The third table is the squared path in mm² within a plane of constant z; the last four are zero for rays that
@@ -32,8 +33,25 @@ def column_tables(frames: Frames, dtype: Any) -> tuple[HostArray, HostArray]:
     shape = frames.n_views, frames.n_columns
     drive, tables = np.empty(shape, np.uint8), np.empty((7, *shape), dtype)
     for views, part in in_chunks(frames):
-        drive[views], tables[:, views] = _column_tables(part)
+        by_axis, numbers = _column_tables(part)
+        drive[views], tables[:, views] = by_axis.reshape(-1, shape[1]), numbers.reshape(7, -1, shape[1])
     return drive, tables
+
+
+def ray_frames(frames: Frames | ArcFrames, dtype: Any, *, stacked: bool) -> HostArray:
+    """The frames of `scanmill.kernels.rays`, (view, 1, 13), or (view, column, 13) for a cylindrical detector.
+
+    With ``stacked`` they are those of one row over one slice.
+    """
+    n_columns = frames.n_columns if isinstance(frames, ArcFrames) else 1
+    out = np.empty((frames.n_views, n_columns, 13), dtype)
+    for views, part in in_chunks(frames):
+        one = part.in_slice() if stacked else part
+        column = one.column if n_columns == 1 else 0 * one.column
+        diverging = np.full((one.n_views, 1), float(one.diverging))
+        numbers = np.concatenate([one.origin, column, one.row, one.along, diverging], axis=1)
+        out[views] = numbers.reshape(-1, n_columns, 13)
+    return out
 
 
 def _column_tables(frames: Frames) -> tuple[HostArray, HostArray]:
@@ -81,7 +99,7 @@ def shadow_tables(frames: Frames) -> tuple[HostArray, int]:
     return tables, int(np.ceil(2 / np.abs(pitch).min() - 1e-9))
 
 
-def row_steps(frames: Frames) -> tuple[float, float]:
+def row_steps(frames: Frames | ArcFrames) -> tuple[float, float]:
     """The smallest distance of two rows along z, in voxels, over the whole grid; and the steepest climb of a ray.
 
     The rows must count upwards.

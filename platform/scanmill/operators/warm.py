@@ -27,7 +27,23 @@ def compile_kernels(device: str = "cpu") -> list[str]:
     for op in _operators(device):
         ones = to_device(np.ones(op.in_shape, np.float32), device)
         op.H(op(ones))
+    _warm_helix(device)
     return sorted(KERNELS)
+
+
+def _warm_helix(device: str) -> None:
+    """The kernels of helical backprojection, whose operators are algorithms: one theta, two rows, two t."""
+    from scanmill.kernels import helix
+
+    def ones(*shape: int, dtype: Any = np.float32) -> Any:
+        return to_device(np.ones(shape, dtype), device)
+
+    views, pairs, lines = ones(2, 1, 2, dtype=np.int32), ones(2, 1, 2, dtype=np.int32), ones(1, 2, 2)
+    helix.REBIN(2, ones(2, 2, 2), views, ones(1, 2), pairs, ones(1, 2), ones(2, 1, 2), lines)
+    sizes = ones(5)
+    helix.BACKPROJECT(
+        1, ones(1, 1, 2, 2), 2 * ones(1, 4, 1, 2), ones(2, 1), ones(2, 1), sizes, 1, ones(2, 1, 3), ones(2, 1, 3)
+    )
 
 
 def _operators(device: str) -> list[LinearOperator]:
@@ -41,4 +57,5 @@ def _operators(device: str) -> list[LinearOperator]:
         ProjectionOp(DEEP, deep, device=device),
         ProjectionOp(GRID, cone, device=device, ownership="rays"),
         *(BackprojectionOp(GRID, scan, device=device) for scan in (parallel, fan, cone)),
+        *(BackprojectionOp(GRID, scan, device=device, ownership="voxels") for scan in (fan, cone)),
     ]
