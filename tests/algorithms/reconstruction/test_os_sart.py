@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from scanmill.algorithms.reconstruction import os_sart, sirt
-from scanmill.algorithms.reconstruction.os_sart import subset_order
+from scanmill.algorithms.reconstruction.ordered_subsets import subset_order
 from scanmill.errors import ConvergenceError, SpecError
 
 

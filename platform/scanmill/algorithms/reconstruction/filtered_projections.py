@@ -9,10 +9,14 @@ import numpy as np
 from scanmill.algorithms.filtering import Window, ramp_filter
 from scanmill.algorithms.reconstruction.circle import Circle, circle_of
 from scanmill.algorithms.reconstruction.redundancy import Redundancy, ray_weights
-from scanmill.arrays import Array, xp_of
+from scanmill.arrays import Array, HostArray, xp_of
 from scanmill.data import Projections
 from scanmill.errors import InputError
 from scanmill.geometry import ScanGeometry
+from scanmill.geometry.scanner import Beam
+
+STEADY = 1e-6
+"""How many columns the detector may move from view to view and still count as standing still."""
 
 
 def filtered_projections(
@@ -25,28 +29,42 @@ def filtered_projections(
 ) -> tuple[Array, ScanGeometry]:
     """Line integrals, each times its ray's weight, ramp-filtered along the columns, in rad/mm; and their scan.
 
-    The weight is `ray_weights` (redundancy and angular step) times the cosine D / √(D² + t² + z²) of the angle to
-    the central ray (Feldkamp, Davis & Kress, J. Opt. Soc. Am. A 1 (1984) 612, eq. 28; z = 0 for a stack of fans).
-    The sum of their shadows over the views is the image. A detector off the middle comes back as wide as if it were
-    symmetric, since the filter's tails count beyond its narrow side too. Raises InputError for scans that are not
-    circular.
+    The weight is `ray_weights` (redundancy and angular step) times the cosine of the angle to the central ray, as in
+    `cosines`. The filter of a cylindrical detector is that of equal angles. The sum of the shadows over the views is
+    the image. A detector off the middle comes back as wide as if it were symmetric, since the filter's tails count
+    beyond its narrow side too. Raises InputError for scans that are not circular.
     """
     if projections.quantity != "line_integral":
         raise InputError("wrong quantity", expected="line_integral", got=projections.quantity, do="prepare the counts")
     scan, y = projections.geometry, projections.array
     circle = circle_of(scan)
     max_gap_rad = None if max_gap_deg is None else float(np.deg2rad(max_gap_deg))
-    share = ray_weights(circle, redundancy=redundancy, max_gap_rad=max_gap_rad)[:, None, :]
-    z = circle.z[:, :, None] if scan.beam == "cone" else np.zeros((1, 1, 1))
-    xp = xp_of(y)
-    dtype = y.dtype if y.dtype == np.float64 else np.float32
+    share = ray_weights(circle, redundancy=redundancy, max_gap_rad=max_gap_rad)
+    xp, dtype = xp_of(y), y.dtype if y.dtype == np.float64 else np.float32
     before, after = missing_columns(circle)
     weighted = xp.zeros((*y.shape[:2], before + y.shape[2] + after), dtype=dtype)
     measured = weighted[:, :, before : before + y.shape[2]]
+    steady = max(np.ptp(circle.t, axis=0).max(), np.ptp(circle.z, axis=0).max()) <= STEADY * circle.spacing
+    cosine = xp.asarray(cosines(circle, 0, scan.beam), dtype=dtype)
     for view in range(scan.n_views):
-        slope2 = (circle.t[view] / circle.distance) ** 2 + (z[min(view, len(z) - 1)] / circle.distance) ** 2
-        measured[view] = y[view] * xp.asarray(share[view] / np.sqrt(1 + slope2), dtype=dtype)
-    return ramp_filter(weighted, circle.spacing, window=window, cutoff=cutoff), widened(scan, before, after)
+        if not steady:
+            cosine = xp.asarray(cosines(circle, view, scan.beam), dtype=dtype)
+        xp.multiply(y[view], cosine * xp.asarray(share[view], dtype=dtype), out=measured[view])
+    radius = circle.distance if circle.cylindrical else float("inf")
+    filtered = ramp_filter(weighted, circle.spacing, window=window, cutoff=cutoff, radius=radius)
+    return filtered, widened(scan, before, after)
+
+
+def cosines(circle: Circle, view: int, beam: Beam) -> HostArray:
+    """The cosine of the angle between each ray of a view and the central one; (row, column), or (1, column) for fans.
+
+    D / √(D² + t² + z²) on a plane (Feldkamp, Davis & Kress, J. Opt. Soc. Am. A 1 (1984) 612, eq. 28),
+    cos γ · D / √(D² + z²) on an arc.
+    """
+    slope = circle.z[view][:, None] / circle.distance if beam == "cone" else np.zeros((1, 1))
+    if circle.cylindrical:
+        return np.asarray(np.cos(circle.gamma[view]) / np.sqrt(1 + slope**2))
+    return np.asarray(1 / np.sqrt(1 + (circle.t[view] / circle.distance) ** 2 + slope**2))
 
 
 def missing_columns(circle: Circle) -> tuple[int, int]:
@@ -58,7 +76,5 @@ def missing_columns(circle: Circle) -> tuple[int, int]:
 
 def widened(scan: ScanGeometry, before: int, after: int) -> ScanGeometry:
     """The scan with columns added at both sides of its detector."""
-    shift = (after - before) / 2 * scan.column_step
-    source = scan.source + shift if scan.beam == "parallel" else scan.source
-    n_columns = before + scan.n_columns + after
-    return replace(scan, source=source, detector=scan.detector + shift, n_columns=n_columns)
+    shifted = scan.with_detector_shift(columns=(after - before) / 2 * scan.column_spacing)
+    return replace(shifted, n_columns=before + scan.n_columns + after)

@@ -1,31 +1,12 @@
-"""FISTA-TV: least squares with total variation by accelerated gradient steps, each followed by a TV denoising."""
+"""FISTA-TV: least squares with total variation."""
 
 from __future__ import annotations
 
-from scanmill.algorithms.reconstruction.iteration import (
-    NON_NEGATIVE,
-    Bounds,
-    Callback,
-    IterationStatus,
-    StoppingRule,
-    check_bounds,
-    clip,
-    data_of,
-    norm,
-    relative,
-    squared_norm,
-    start_of,
-)
-from scanmill.algorithms.reconstruction.power_iteration import operator_norm
-from scanmill.algorithms.reconstruction.total_variation import check_weight, inside_ball, total_variation
-from scanmill.arrays import Array, device_of, xp_of
-from scanmill.errors import SpecError
+from scanmill.algorithms.reconstruction.fista import fista
+from scanmill.algorithms.reconstruction.iteration import NON_NEGATIVE, Bounds, Callback
+from scanmill.algorithms.reconstruction.sparsity import TotalVariation
+from scanmill.arrays import Array
 from scanmill.operators import LinearOperator
-from scanmill.operators.difference import GradientOp
-from scanmill.operators.linear import require_matched
-
-SAFETY = 1.05
-"""By how much the estimated norm of A, a lower bound, is raised before it sets the step."""
 
 
 def fista_tv(
@@ -42,72 +23,22 @@ def fista_tv(
     change_tolerance: float = 0.0,
     callback: Callback | None = None,
 ) -> Array:
-    """argmin ½ ‖A x - y‖² + α TV(x) inside the bounds, α = ``weight``, by the monotone FISTA.
+    """argmin ½ ‖A x - y‖² + α TV(x) inside the bounds, α = ``weight``, by `fista`, whose knobs and errors these are.
 
-        z ← prox(v - Aᴴ (A v - y) / L), prox of α TV / L and the bounds        x⁺ ← z if it is better than x, else x
-        v ← x⁺ + (t / t⁺) (z - x⁺) + ((t - 1) / t⁺) (x⁺ - x),                  t⁺ = (1 + √(1 + 4 t²)) / 2
-
-    (Beck & Teboulle, IEEE Trans. Image Process. 18 (2009) 2419, MFISTA), L = (1.05 ‖A‖)² from a power iteration
-    seeded with ``seed``, the prox by ``n_inner`` steps of `denoise_tv`, its dual kept from one iteration to the next.
-    The objective, the function above, never rises. A warm start ``x0`` begins a new momentum: it converges to the
-    same image by another way. Raises ConvergenceError where it diverges.
+    TV is isotropic, over neighbouring voxels whatever their spacing (Beck & Teboulle, IEEE Trans. Image Process. 18
+    (2009) 2419). The problem is that of `pdhg_tv`.
     """
-    check_weight(weight)
-    if n_inner < 1:
-        raise SpecError("the denoising needs a step", expected="n_inner >= 1", got=n_inner)
-    require_matched(op)
-    check_bounds(bounds)
-    rule = StoppingRule(n_iterations, residual_tolerance, change_tolerance, callback)
-    gradient, y = GradientOp(op.in_shape, dtype=op.dtype), data_of(op, y)
-    x = start_of(op, y, x0, bounds)
-    L = (SAFETY * operator_norm(op, seed=seed, device=device_of(y))) ** 2
-    Ax = op(x)
-    v, Av, t, dual = x, Ax, 1.0, None
-    best = 0.5 * squared_norm(Ax - y) + weight * total_variation(gradient(x))
-    y_norm, start = norm(y), relative(norm(Ax - y), norm(y))
-    for iteration in range(1, n_iterations + 1):
-        step = v - op.H(Av - y) / L if L > 0 else v
-        z, dual = denoise_tv(step, gradient, weight / L if L > 0 else 0.0, n_inner, bounds=bounds, dual=dual)
-        Az = op(z)
-        objective = 0.5 * squared_norm(Az - y) + weight * total_variation(gradient(z))
-        before, Ax_before, before_t = x, Ax, t
-        if not objective > best:
-            x, Ax, best = z, Az, objective
-        t = (1 + (1 + 4 * before_t**2) ** 0.5) / 2
-        v = x + (before_t / t) * (z - x) + ((before_t - 1) / t) * (x - before)
-        Av = Ax + (before_t / t) * (Az - Ax) + ((before_t - 1) / t) * (Ax - Ax_before)
-        status = IterationStatus(
-            iteration,
-            residual=relative(norm(Ax - y), y_norm),
-            change=relative(norm(z - before), norm(z)),
-            objective=best,
-            image=x,
-        )
-        if rule.ends(status, start):
-            break
-    return x
-
-
-def denoise_tv(
-    image: Array,
-    gradient: LinearOperator,
-    weight: float,
-    n_iterations: int,
-    *,
-    bounds: Bounds = (None, None),
-    dual: Array | None = None,
-) -> tuple[Array, Array]:
-    """argmin ½ ‖x - image‖² + α TV(x) inside the bounds by fast gradient projection on the dual; x and the dual.
-
-    q⁺ ← (r + ∇ P(image - ∇ᴴ r) / (4 n)) drawn into the ball |q| <= α, x = P(image - ∇ᴴ q), r the extrapolated q and
-    4 n >= ‖∇‖² for n axes (Beck & Teboulle 2009, eqs. 4.9 to 4.11). ``dual`` is that of an earlier call to go on from.
-    """
-    n_axes = max(sum(n > 1 for n in image.shape), 1)
-    q = xp_of(image).zeros(gradient.out_shape, dtype=gradient.dtype) if dual is None else inside_ball(dual, weight)
-    r, t = q, 1.0
-    for _ in range(n_iterations):
-        x = clip(image - gradient.H(r), bounds)
-        before, q = q, inside_ball(r + gradient(x) / (4 * n_axes), weight)
-        before_t, t = t, (1 + (1 + 4 * t**2) ** 0.5) / 2
-        r = q + ((before_t - 1) / t) * (q - before)
-    return clip(image - gradient.H(q), bounds), q
+    return fista(
+        op,
+        y,
+        TotalVariation(op),
+        weight=weight,
+        n_iterations=n_iterations,
+        n_inner=n_inner,
+        bounds=bounds,
+        seed=seed,
+        x0=x0,
+        residual_tolerance=residual_tolerance,
+        change_tolerance=change_tolerance,
+        callback=callback,
+    )

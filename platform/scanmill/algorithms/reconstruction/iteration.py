@@ -129,5 +129,5 @@ def relative(part: float, whole: float) -> float:
 def reciprocal(x: Array) -> Array:
     """1 / x, and 0 where x is 0: rays that miss the image and voxels that no ray meets count nothing."""
     xp = xp_of(x)
-    positive = x > 0
+    positive = x > np.finfo(x.dtype).tiny  # the inverse of less would overflow
     return xp.where(positive, 1 / xp.where(positive, x, 1), 0).astype(x.dtype)
