@@ -88,8 +88,9 @@ def detect(projections: Projections, detector: Detector, *, seed: int) -> Projec
     opaque, clear = np.zeros(counts.shape[1:]), np.ones(counts.shape[1:])
     dark = np.mean([pixels.frame(opaque, rng) for _ in range(detector.n_fields)], axis=0, dtype=np.float64)
     flat = np.mean([pixels.frame(clear, rng) for _ in range(detector.n_fields)], axis=0, dtype=np.float64)
-    fields = {"dark": dark.astype(np.float32), "flat": flat.astype(np.float32)}
-    return Projections(counts, projections.geometry, "counts", **fields, photons=detector.photons)
+    return Projections(
+        counts, projections.geometry, "counts", dark.astype(np.float32), flat.astype(np.float32), detector.photons
+    )
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,4 @@ class _Pixels:
 
 def _shifted(scan: ScanGeometry, columns: float) -> ScanGeometry:
     """The scan whose detector stands ``columns`` pixels back, so that the axis falls further along it."""
-    offset = -columns * scan.column_step
-    source = scan.source + offset if scan.beam == "parallel" else scan.source
-    return replace(scan, source=source, detector=scan.detector + offset)
+    return scan.with_detector_shift(columns=-columns * scan.column_spacing)

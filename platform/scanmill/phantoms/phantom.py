@@ -88,13 +88,10 @@ class Phantom:
 
 def _between_pixels(scan: ScanGeometry, row: float, column: float) -> ScanGeometry:
     """The scan whose pixels' centres lie a part of a row and of a column further."""
-    along_row, along_column = row * scan.row_step, column * scan.column_step
-    source = {
-        "parallel": scan.source + along_row + along_column,
-        "fan": scan.source + along_row,
-        "cone": scan.source,
-    }[scan.beam]
-    return replace(scan, source=source, detector=scan.detector + along_row + along_column)
+    moved = scan.with_detector_shift(columns=column * scan.column_spacing, rows=row * scan.row_spacing)
+    if scan.beam == "fan":
+        return replace(moved, source=scan.source + row * scan.row_step)
+    return moved
 
 
 def _check_supersampling(supersampling: int) -> None:

@@ -157,3 +157,13 @@ def test_the_axis_of_a_geometry_is_where_it_was_put(beam):
     scan = makers[beam](20.75)
     np.testing.assert_allclose(axis_column(scan), 20.75, atol=1e-9)
     assert with_axis_column(scan, 33.1).is_close(makers[beam](33.1))
+
+
+def test_the_axis_of_a_cylindrical_detector_is_read_and_moved():
+    fan = {"source_to_isocenter": 500.0, "source_to_detector": 900.0, "detector_shape": "cylindrical"}
+    scan = ScanGeometry.fan([0.2, 1.4], 20, 1.5, axis_column=7.3, **fan)
+    assert axis_column(scan) == pytest.approx(7.3)
+    moved = with_axis_column(scan, 12.1)
+    assert moved.is_close(ScanGeometry.fan([0.2, 1.4], 20, 1.5, axis_column=12.1, **fan))
+    flown = scan.with_focal_spot(angular=0.01)  # the axis is seen from elsewhere: the shadow moves by the lever
+    assert axis_column(flown) == pytest.approx(7.3 - 500.0 * 0.01 * 400.0 / 500.0 / 1.5, abs=0.01)

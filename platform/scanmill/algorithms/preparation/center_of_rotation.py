@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -61,6 +61,8 @@ def axis_column(scan: ScanGeometry) -> HostArray:
     [3.25, 3.25]
     """
     along = (scan.detector - scan.source if scan.beam == "parallel" else -scan.source)[:, :2]
+    if scan.arc_center is not None:
+        return _axis_on_arc(scan, along)
     across, towards = scan.column_step[:, :2], -scan.detector[:, :2]
     columns = _cross(along, towards) / _cross(along, across)
     return np.asarray((scan.n_columns - 1) / 2 + columns)
@@ -73,9 +75,22 @@ def with_axis_column(scan: ScanGeometry, column: float) -> ScanGeometry:
     >>> axis_column(scan).tolist()
     [3.25]
     """
-    offset = (float(axis_column(scan).mean()) - column) * scan.column_step
-    source = scan.source + offset if scan.beam == "parallel" else scan.source
-    return replace(scan, source=source, detector=scan.detector + offset)
+    off = float(axis_column(scan).mean()) - column
+    return scan.with_detector_shift(columns=off * scan.column_spacing)
+
+
+def _axis_on_arc(scan: ScanGeometry, along: HostArray) -> HostArray:
+    """Where the rays from the focal spots through the axis meet the arcs, in columns."""
+    assert scan.arc_center is not None
+    spoke, start = (scan.detector - scan.arc_center)[:, :2], (scan.source - scan.arc_center)[:, :2]
+    along = along / np.linalg.norm(along, axis=1, keepdims=True)
+    behind = np.einsum("ij,ij->i", start, along)
+    radius2 = np.einsum("ij,ij->i", spoke, spoke)
+    reach = np.sqrt(behind**2 + radius2 - np.einsum("ij,ij->i", start, start)) - behind
+    hit = start + reach[:, None] * along
+    angle = np.arctan2(_cross(hit, spoke), np.einsum("ij,ij->i", spoke, hit))
+    angle = angle * np.sign(_cross(scan.column_step[:, :2], spoke))
+    return np.asarray((scan.n_columns - 1) / 2 + angle * np.sqrt(radius2) / scan.column_spacing)
 
 
 def _cross(a: HostArray, b: HostArray) -> HostArray:

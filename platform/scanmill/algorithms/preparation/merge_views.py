@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,6 @@ from scanmill.arrays import Array, HostArray, to_host, xp_of
 from scanmill.data import Projections
 from scanmill.errors import InputError
 from scanmill.geometry import ScanGeometry
-from scanmill.geometry.scanner import POSES
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,14 +45,16 @@ def merge_views(
         raise InputError("nothing to merge", expected="at least one scan", got=0)
     _check_alike(parts)
     first, xp = parts[0], xp_of(parts[0].array)
-    poses = {name: np.concatenate([getattr(p.geometry, name) for p in parts]) for name in POSES}
-    scan = ScanGeometry(first.geometry.beam, **poses, n_rows=first.geometry.n_rows, n_columns=first.geometry.n_columns)
+    poses: dict[str, Any] = {
+        name: np.concatenate([p.geometry.poses[name] for p in parts]) for name in first.geometry.poses
+    }
+    scan = replace(first.geometry, **poses)
     tolerance_rad = float(np.deg2rad(tolerance_deg))
     order, same = _order(scan.angles, tolerance_rad)
     _check_poses(scan.views(order), same, tolerance_mm, tolerance_rad)
     array = xp.concatenate([p.array for p in parts])[order]
     merged = _mean_of_runs(array, same)
-    photons = first.photons if len({p.photons for p in parts}) == 1 else None
+    photons = _photons(parts, order[~same])
     projections = replace(first, array=merged, geometry=scan.views(order[~same]), photons=photons)
     return MergedViews(projections, int(same.sum()))
 
@@ -87,15 +89,19 @@ def _check_alike(parts: Sequence[Projections]) -> None:
         expected, got = _detector(first.geometry), _detector(part.geometry)
         if expected[:3] != got[:3] or not np.allclose(expected[3:], got[3:], rtol=1e-6):
             raise InputError("detectors differ", where=where, expected=expected, got=got)
+        if part.water_attenuation != first.water_attenuation:
+            raise InputError("attenuations of water differ", where=where, expected=first.water_attenuation,
+                             got=part.water_attenuation)  # fmt: skip
         if not (_same_field(first.dark, part.dark) and _same_field(first.flat, part.flat)):
             raise InputError("dark or flat fields differ", where=where, do="turn each into line integrals first")
 
 
 def _detector(scan: ScanGeometry) -> tuple[str | int | float, ...]:
-    """Beam, rows, columns, and in mm the row spacing, the column spacing and the distance from the source."""
+    """Beam and shape, rows, columns, and in mm the row spacing, the column spacing and the distance from the source."""
     distance = 0.0 if scan.beam == "parallel" else np.linalg.norm(scan.detector - scan.source, axis=1).mean()
     spacings = (scan.row_spacing.mean(), scan.column_spacing.mean(), distance)
-    return scan.beam, scan.n_rows, scan.n_columns, *(float(v) for v in spacings)
+    beam = f"{scan.beam}, cylindrical" if scan.is_cylindrical else scan.beam
+    return beam, scan.n_rows, scan.n_columns, *(float(v) for v in spacings)
 
 
 def _same_field(ours: Array | None, theirs: Array | None) -> bool:
@@ -107,9 +113,22 @@ def _same_field(ours: Array | None, theirs: Array | None) -> bool:
 def _check_poses(scan: ScanGeometry, same: HostArray, tolerance_mm: float, tolerance_rad: float) -> None:
     """Views of one angle must stand at one place, up to what their angles may differ by."""
     again = np.flatnonzero(same)
-    for name in POSES:
-        pose = getattr(scan, name)
+    for name, pose in scan.poses.items():
         limit = tolerance_mm + tolerance_rad * float(np.linalg.norm(pose, axis=1).max())
         apart = float(np.abs(pose[again] - pose[again - 1]).max(initial=0.0))
         if apart > limit:
             raise InputError(f"views of one angle differ in their {name}", expected=f"{limit:.3g} mm", got=apart)
+
+
+def _photons(parts: Sequence[Projections], kept: HostArray) -> float | Array | None:
+    """The one number of all parts, or an array with those of the ``kept`` views; None where a part knows none."""
+    given = [p.photons for p in parts]
+    if any(photons is None for photons in given):
+        return None
+    if all(isinstance(photons, float | int) and photons == given[0] for photons in given):
+        return given[0]
+    xp = xp_of(parts[0].array)
+    arrays = [xp.atleast_3d(xp.asarray(photons, dtype=xp.float32)) for photons in given]
+    rows, columns = (max(a.shape[axis] for a in arrays) for axis in (1, 2))
+    whole = [xp.broadcast_to(a, (p.geometry.n_views, rows, columns)) for a, p in zip(arrays, parts, strict=True)]
+    return xp.concatenate(whole)[kept]
