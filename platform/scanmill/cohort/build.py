@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from scanmill.cohort import card_rows, dicom_rows, nifti_rows, schema
+from scanmill.cohort import card_rows, ctpd_rows, dicom_rows, nifti_rows, schema
 from scanmill.cohort.found_row import Found, FoundRow, Problem, Root
 from scanmill.cohort.hashing import Progress, in_parallel, sha256_of
 from scanmill.cohort.identity import patient_key, site_secret
@@ -61,9 +61,10 @@ def build_cohort(
     """Make ``out`` (``cohort.parquet``) and its side tables from all scans in ``paths``, folders or files.
 
     With a ``card`` (a name of the catalogue, a YAML file or a Card) the rows are those that it describes; without,
-    they are DICOM series and NIfTI images. What cannot be read becomes a line of the problems table, and so does a
-    row that is kept with a fault (a slice missing). ``project`` stands first in every row key. Raises SpecError for
-    a folder that is not there or a wrong card, ResourceError where ``out`` cannot be written.
+    they are DICOM series (images, or the projections of DICOM-CT-PD) and NIfTI images. What cannot be read becomes a
+    line of the problems table, and so does a row that is kept with a fault (a slice missing). ``project`` stands first
+    in every row key. Raises SpecError for a folder that is not there or a wrong card, ResourceError where ``out``
+    cannot be written.
     """
     start = time.monotonic()
     roots = open_roots([Path(path) for path in paths])
@@ -104,7 +105,9 @@ def _search(
         images = [path for path in files if path.lower().endswith(nifti_rows.ENDINGS)]
         found = list(in_parallel(partial(nifti_rows.nifti_row, root, project=project), images, workers))
         others = sorted(set(files) - set(images))
-        found += dicom_rows.find(root, others, project=project, workers=workers)
+        found += ctpd_rows.find(root, others, project=project, workers=workers)
+        taken = _paths(found)
+        found += dicom_rows.find(root, [path for path in others if path not in taken], project=project, workers=workers)
         used = _paths(found)
         found += [_needs_card(root, path) for path in others if path not in used and _is_raw(path)]
     used = _paths(found)
@@ -226,7 +229,7 @@ def _record(row: FoundRow, digests: Digests, secret: bytes) -> dict[str, Any]:
     return {
         **row.columns,
         "row_key": row.row_key,
-        "patient_key": patient_key(secret, patient) if patient.strip() else None,
+        "patient_key": patient_key(secret, patient) if patient.strip() else row.patient_key or None,
         "content_digest": content_digest(sha256 for sha256, _ in facts.values()),
         "bytes": sum(size for _, size in facts.values()),
         "n_files": len(facts),

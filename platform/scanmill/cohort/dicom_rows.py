@@ -96,7 +96,7 @@ def _rows(root: Root, series: SeriesFacts, project: str, secret: bytes) -> Itera
 
 
 def _columns(series: SeriesFacts) -> dict[str, Any]:
-    columns = _typed(series.attributes)
+    columns = typed(series.attributes)
     uids = [match[1] for syntax in series.syntaxes if (match := _UID_IN_BRACKETS.search(syntax))]
     columns["TransferSyntaxUID"] = "\\".join(uids) or None
     if series.geometry is not None:
@@ -105,7 +105,7 @@ def _columns(series: SeriesFacts) -> dict[str, Any]:
     return columns
 
 
-def _typed(attributes: Mapping[str, Any]) -> dict[str, Any]:
+def typed(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """The attributes that have a column; a value that is not what the standard says it is does not count."""
     kinds = {name: kind for name, kind in schema.DICOM.items() if name in attributes}
     return {name: schema.coerced(attributes[name], kind) for name, kind in kinds.items()}

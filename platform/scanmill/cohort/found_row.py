@@ -35,6 +35,7 @@ class FoundRow:
 
     ``identity`` goes to the protected table and nowhere else; ``contains_identity`` is None where nobody can tell.
     ``problem`` says what is wrong with a row that is kept nevertheless, so that it is accounted for when it is run.
+    ``patient_key`` is the pseudonym itself, where the files hold no PatientID any more.
     """
 
     row_key: str
@@ -45,6 +46,7 @@ class FoundRow:
     contains_identity: bool | None = None
     card: str = ""
     problem: str = ""
+    patient_key: str = ""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from scanmill.errors import InputError
 from scanmill.io.array_info import MAX_BYTES, ArrayInfo
 from scanmill.io.arrays import describe_array, read_array
 from scanmill.io.card_patterns import fill, match
-from scanmill.io.card_roles import Angles, Place, Role
+from scanmill.io.card_roles import Angles, ByField, Number, Place, Role
 
 if TYPE_CHECKING:
     from scanmill.io.card import Card
@@ -30,7 +30,7 @@ def natural_order(name: str) -> list[tuple[int, int | str]]:
 
 def places_of(role: Role) -> Iterator[Place]:
     """Every place of a role that stands in a file of its own."""
-    values = [value for _, value in role]
+    values = [one for _, value in role for one in (value if isinstance(value, tuple) else (value,))]
     values += [value.values for value in values if isinstance(value, Angles)]
     return (value for value in values if isinstance(value, Place) and value.file is not None)
 
@@ -103,14 +103,23 @@ class RoleFiles:
             raise InputError("the stack is too large", where=self.where, expected=f"at most {MAX_BYTES} bytes")
         return info
 
-    def number(self, value: float | Place, name: str) -> float:
-        """A number of the card, or the one that stands at a place."""
+    def number(self, value: Number, name: str) -> float:
+        """A number of the card, the one that stands at a place, or the one of the row's field."""
+        if isinstance(value, ByField):
+            return self._by_field(value)
         if not isinstance(value, Place):
             return float(value)
         array = self.array(value)
         if array.size != 1 or array.dtype.kind not in "iuf" or not np.isfinite(array).all():
             raise InputError(f"{name} must be one finite number", where=self.where, got=f"array {array.shape}")
         return float(array.reshape(-1)[0])
+
+    def _by_field(self, value: ByField) -> float:
+        field = self.fields.get(value.by)
+        if not isinstance(field, int):
+            raise InputError("a number goes by a field that the row has not, or that is no int", where=self.where,
+                             expected=value.by, got=", ".join(self.fields))  # fmt: skip
+        return next((number for first, last, number in value.ranges if first <= field <= last), value.otherwise)
 
     def word(self, text: str) -> str:
         """A text of the card with the row's fields put in."""

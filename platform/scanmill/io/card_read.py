@@ -35,8 +35,9 @@ def read_role(card: Card, name: str, files: Mapping[str, Path]) -> Projections |
 
 def _read_projections(role: ProjectionsRole, source: RoleFiles) -> Projections:
     stored = source.stacked(role.array, stack=role.stack)
-    array = finite_float32(ordered(stored, role.axes, SCAN_AXES, source.where), source.where, "the projections")
-    scan = scan_geometry(role, source, array.shape)
+    every = ordered(stored, role.axes, SCAN_AXES, source.where)
+    scan = scan_geometry(role, source, every.shape)
+    array = _scaled(finite_float32(every[slice(*role.view_range)], source.where, "the projections"), role, source)
     dark, flat = (
         _field(role, source, value, array.shape, name) for value, name in ((role.dark, "dark"), (role.flat, "flat"))
     )
@@ -45,7 +46,7 @@ def _read_projections(role: ProjectionsRole, source: RoleFiles) -> Projections:
 
 
 def scan_geometry(role: ProjectionsRole, source: RoleFiles, shape: tuple[int, int, int]) -> ScanGeometry:
-    """The scan of an array (view, row, column) of that shape."""
+    """The scan of an array (view, row, column) of that shape, of which only the ``view_range`` is kept."""
     n_views, n_rows, n_columns = shape
     unit = MILLIMETRES[role.length_unit]
 
@@ -54,7 +55,7 @@ def scan_geometry(role: ProjectionsRole, source: RoleFiles, shape: tuple[int, in
             raise InputError(f"the card lacks {name} for this beam", where=source.where)
         return source.number(value, name) * unit
 
-    angles = np.deg2rad(_to_ours(role, stored_angles_deg(role, source, n_views)))
+    angles = np.deg2rad(_to_ours(role, kept_angles_deg(role, source, n_views)))
     common = {
         "n_rows": n_rows,
         "axis_column": _along("column", role, source, role.axis_column, n_columns),
@@ -76,6 +77,14 @@ def scan_geometry(role: ProjectionsRole, source: RoleFiles, shape: tuple[int, in
         source_to_detector=length(role.source_to_detector, "source_to_detector"),
         **common,  # type: ignore[arg-type]
     )
+
+
+def kept_angles_deg(role: ProjectionsRole, source: RoleFiles, n_views: int) -> HostArray:
+    """The angles of the views that are kept, in degrees, as the file has them; ``n_views`` are stored."""
+    angles = stored_angles_deg(role, source, n_views)[slice(*role.view_range)]
+    if not len(angles):
+        raise InputError("the card's view_range leaves no view", where=source.where, got=role.view_range)
+    return angles
 
 
 def stored_angles_deg(role: ProjectionsRole, source: RoleFiles, n_views: int) -> HostArray:
@@ -113,14 +122,25 @@ def _along(axis: str, role: ProjectionsRole, source: RoleFiles, value: Number | 
     return n - 1 - position if f"-{axis}" in role.axes else position
 
 
+def _scaled(array: HostArray, role: ProjectionsRole | VolumeRole, source: RoleFiles) -> HostArray:
+    return array if role.scale == 1.0 else array * np.float32(source.number(role.scale, "scale"))
+
+
 def _field(
-    role: ProjectionsRole, source: RoleFiles, value: Number | None, shape: tuple[int, ...], name: str
+    role: ProjectionsRole,
+    source: RoleFiles,
+    value: Number | tuple[Place, ...] | None,
+    shape: tuple[int, ...],
+    name: str,
 ) -> HostArray | None:
-    """A dark or flat field (row, column): the mean of its frames in float64."""
+    """A dark or flat field (row, column): the mean of its frames in float64, and of several places."""
     if value is None:
         return None
+    if isinstance(value, tuple):
+        fields = [_field(role, source, place, shape, name) for place in value]
+        return np.asarray(np.mean(np.stack(fields), axis=0, dtype=np.float64), np.float32)  # type: ignore[arg-type]
     if not isinstance(value, Place):
-        return np.full(shape[1:], value, dtype=np.float32)
+        return np.full(shape[1:], source.number(value, name), dtype=np.float32)
     frames = source.array(value)
     axes = tuple(axis for axis in role.axes if axis.removeprefix("-") != "view")
     if frames.ndim >= len(role.axes):
@@ -136,7 +156,7 @@ def _read_grid(role: VolumeRole | LabelsRole, source: RoleFiles) -> Volume | Lab
     array = np.ascontiguousarray(ordered(stored, role.axes, GRID_AXES, source.where))
     grid = volume_geometry(role, source, array.shape)
     if isinstance(role, VolumeRole):
-        return Volume(finite_float32(array, source.where, "the image"), grid, role.unit)
+        return Volume(_scaled(finite_float32(array, source.where, "the image"), role, source), grid, role.unit)
     if role.threshold is not None:
         return Labels((array > role.threshold).astype(np.uint8), grid, role.names)
     if array.dtype.kind not in "iub":

@@ -34,9 +34,17 @@ def _as_number_or_place(value: Any) -> Any:
     return _as_place(value)
 
 
+class ByField(CardPart):
+    """A number that depends on a field of the row: the ``value`` of the first range (both ends count) that holds it."""
+
+    by: Text = Field(description="a field that is an `int`")
+    ranges: tuple[tuple[int, int, float], ...] = Field(max_length=100, description="(first, last, value)")
+    otherwise: float
+
+
 ArrayPlace = Annotated[Place, BeforeValidator(_as_place)]
-Number = Annotated[float | Place, BeforeValidator(_as_number_or_place)]
-"""A number, or where in the files it stands."""
+Number = Annotated[float | Place | ByField, BeforeValidator(_as_number_or_place)]
+"""A number, where in the files it stands, or what it is by a field of the row."""
 
 
 class Series(CardPart):
@@ -79,7 +87,11 @@ class ProjectionsRole(CardPart):
     stack: bool = Field(default=False, description="many files, one page each, in natural order")
     array: ArrayPlace = Place()
     axes: tuple[ProjectionAxis, ...] = Field(default=("view", "row", "column"), min_length=2, max_length=3)
-    quantity: Literal["counts", "transmission", "line_integral"] = "line_integral"
+    view_range: tuple[int, int | None] = Field(
+        default=(0, None), description="first view and the one after the last, as stored; negative from the end"
+    )
+    scale: Number = Field(default=1.0, description="what the stored values are multiplied by")
+    quantity: Literal["counts", "transmission", "line_integral", "emission"] = "line_integral"
     beam: Literal["parallel", "fan", "cone"] | Annotated[str, Field(pattern=r"^\{\w+\}$")]
     length_unit: Literal["um", "mm", "cm", "m"] = "mm"
     column_spacing: Number
@@ -92,7 +104,9 @@ class ProjectionsRole(CardPart):
     axis_row: Number | None = Field(default=None, description="row of z = 0, zero-based, as stored; default the middle")
     angles: Angles
     dark: Number | None = None
-    flat: Number | None = None
+    flat: Number | Annotated[tuple[ArrayPlace, ...], Field(min_length=1, max_length=100)] | None = Field(
+        default=None, description="several places are averaged"
+    )
     photons: Number | None = Field(default=None, description="incident photons per pixel, where known")
 
     @model_validator(mode="after")
@@ -130,6 +144,7 @@ class VolumeRole(_GridRole):
     """An image (z, y, x), or (y, x)."""
 
     kind: Literal["volume"] = "volume"
+    scale: Number = Field(default=1.0, description="what the stored values are multiplied by")
     unit: Text = ""
 
 

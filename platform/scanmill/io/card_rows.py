@@ -12,7 +12,7 @@ import numpy as np
 from scanmill.errors import InputError
 from scanmill.io.card_files import Fields, RoleFiles, natural_order, ordered, places_of
 from scanmill.io.card_patterns import fill, match
-from scanmill.io.card_read import GRID_AXES, SCAN_AXES, scan_geometry, stored_angles_deg, volume_geometry
+from scanmill.io.card_read import GRID_AXES, SCAN_AXES, kept_angles_deg, scan_geometry, volume_geometry
 from scanmill.io.card_roles import ProjectionsRole, Role
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _columns(role: Role, source: RoleFiles) -> Mapping[str, Any]:
     shape = ordered(one_number, role.axes, target, source.where).shape
     if isinstance(role, ProjectionsRole):
         scan = scan_geometry(role, source, shape)
-        angles = stored_angles_deg(role, source, shape[0])
+        angles = kept_angles_deg(role, source, shape[0])
         return {
             "n_views": scan.n_views,
             "n_rows": scan.n_rows,

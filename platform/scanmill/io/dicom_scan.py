@@ -123,6 +123,13 @@ def read_file_facts(path: Path, where: str = "one file") -> FileFacts:
         )
 
 
+def read_public(path: Path, where: str = "one file") -> dict[str, Value]:
+    """The public attributes of one file, by DICOM keyword."""
+    header = read_header(path, where, KEYWORDS)
+    with content_faults(where, "the header is not readable"):
+        return _public(header)
+
+
 def group_series(files: Iterable[FileFacts]) -> list[SeriesFacts]:
     """Files with one SeriesInstanceUID become one series; pure."""
     groups: dict[str, list[FileFacts]] = defaultdict(list)

@@ -22,7 +22,7 @@ from scanmill.storage.faults import storage_faults
 FORMAT = 1
 COMPRESSION_LEVEL = 4
 MAX_HEAD_BYTES = 256 * 2**20
-POSES = ("source", "detector", "column_step", "row_step")
+POSES = ("source", "detector", "column_step", "row_step", "arc_center")
 
 Value = Volume | Labels | Projections
 
@@ -59,9 +59,13 @@ def _parts(value: Value) -> tuple[dict[str, Any], dict[str, HostArray]]:
         names = {str(label): name for label, name in value.names.items()}
         return {"kind": "labels", "geometry": value.geometry.to_dict(), "names": names}, {"array": value.array}
     fields = {name: getattr(value, name) for name in ("dark", "flat") if getattr(value, name) is not None}
-    poses = {name: getattr(value.geometry, name) for name in POSES}
-    head = {"kind": "projections", "beam": value.geometry.beam, "quantity": value.quantity, "photons": value.photons}
-    return head, {"array": value.array, **fields, **poses}
+    head: dict[str, Any] = {"kind": "projections", "beam": value.geometry.beam, "quantity": value.quantity}
+    head["water_attenuation"] = value.water_attenuation
+    if value.photons is None or isinstance(value.photons, float | int):
+        head["photons"] = value.photons
+    else:
+        fields["photons"] = value.photons
+    return head, {"array": value.array, **fields, **value.geometry.poses}
 
 
 def _value(head: Mapping[str, Any], path: Path) -> Value:
@@ -71,9 +75,10 @@ def _value(head: Mapping[str, Any], path: Path) -> Value:
     if head["kind"] == "labels":
         names = {int(label): name for label, name in head["names"].items()}
         return Labels(array, VolumeGeometry.from_dict(head["geometry"]), names)
-    poses = {name: read_array(path, name) for name in POSES}
-    scan = ScanGeometry(head["beam"], **poses, n_rows=array.shape[1], n_columns=array.shape[2])
     with zipfile.ZipFile(path) as archive:
         there = set(archive.namelist())
-    fields = {name: read_array(path, name) for name in ("dark", "flat") if f"{name}.npy" in there}
-    return Projections(array, scan, head["quantity"], photons=head["photons"], **fields)
+    poses = {name: read_array(path, name) for name in POSES if name != "arc_center" or "arc_center.npy" in there}
+    scan = ScanGeometry(head["beam"], **poses, n_rows=array.shape[1], n_columns=array.shape[2])
+    fields = {name: read_array(path, name) for name in ("dark", "flat", "photons") if f"{name}.npy" in there}
+    known = {name: head[name] for name in ("photons", "water_attenuation") if name in head}
+    return Projections(array, scan, head["quantity"], **{**known, **fields})
