@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from scanmill.data import Projections
+from scanmill.geometry import ScanGeometry
 from scanmill.io.npz import write_npz
+from scanmill.phantoms import Ellipsoid, Phantom
 from scanmill.steps.contract import InputFile, Row
 from scanmill.steps.table import STEPS, find_step
 from scanmill.testing import COLUMNS, StepContract, tiny_scan, tiny_value
@@ -56,6 +58,61 @@ class TestPrepare(StepContract):
 class TestPrepareFindsTheAxis(TestPrepare):
     def params(self):
         return self.step.params(center="find", center_method="search", search_columns=2)
+
+
+class TestPrepareCorrects(TestPrepare):
+    """Every correction at once; the tiny detector is too small for the starved and the cut off."""
+
+    def inputs(self):
+        return {"scan": replace(super().inputs()["scan"], photons=1000.0)}
+
+    def params(self):
+        scatter = {"amplitude": 1e-5, "sigma_mm": 5.0}
+        hardening = {"coefficients": (1.0, 0.02), "water": 0.02}
+        return self.step.params(
+            bad_pixels=True, rings=3, starvation=30, truncation=0.5, scatter=scatter, beam_hardening=hardening
+        )
+
+    def bad_inputs(self):
+        scan = self.inputs()["scan"]
+        return [
+            *StepContract.bad_inputs(self),
+            {"scan": replace(scan, photons=None)},
+            {"scan": replace(scan, photons=-1.0)},
+        ]
+
+
+class TestPrepareTransmissions(TestPrepare):
+    def params(self):
+        return self.step.params(logarithm=False)
+
+
+class TestCalibrate(StepContract):
+    step = find_step("ct.calibrate")
+
+    def inputs(self):
+        angles = np.arange(10) * 2 * np.pi / 10
+        scan = ScanGeometry.cone(
+            angles, 48, 2.0, n_rows=40, row_spacing=2.0, source_to_isocenter=400.0, source_to_detector=600.0
+        )
+        places = [(12.0, 3.0, -14.0), (-10.0, 9.0, 0.0), (4.0, -13.0, 15.0)]
+        balls = Phantom(tuple(Ellipsoid(place, (3.0, 3.0, 3.0), 0.5) for place in places))
+        return {"scan": balls.projections(scan), "balls": balls.projections(scan)}
+
+
+class TestMetal(StepContract):
+    step = find_step("ct.metal")
+
+    def inputs(self):
+        return {"scan": replace(tiny_scan(), water_attenuation=0.004), "image": tiny_value("volume")}
+
+    def bad_inputs(self):
+        good = self.inputs()
+        return [*super().bad_inputs(), {**good, "scan": tiny_scan()}]
+
+
+class TestInsertMetal(StepContract):
+    step = find_step("ct.insert_metal")
 
 
 @pytest.mark.parametrize("method", ["fbp", "sirt", "os-sart", "cgls", "tv"])
@@ -130,6 +187,13 @@ class TestSave(StepContract):
     def bad_inputs(self):
         wrong = {"nifti": tiny_scan(), "dicom": tiny_value("labels"), "npz": None}
         return [{}, {"image": "nothing"}, {"image": wrong[self.form]}]
+
+
+class TestCheck(StepContract):
+    step = find_step("ct.check")
+
+    def params(self):
+        return self.step.params(regions=[{"name": "disc", "center": (1, -2, 0), "radius": 3}], water_attenuation=0.02)
 
 
 def test_every_step_of_the_table_is_here():

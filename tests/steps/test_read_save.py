@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -59,6 +60,10 @@ def test_labels_and_projections_come_back(tmp_path):
     assert fingerprint(again) == fingerprint(scan)
     np.testing.assert_array_equal(again.dark, scan.dark)
     assert (again.quantity, again.flat, again.photons) == ("counts", None, 5.0)
+    bowtie = replace(scan, photons=np.ones((scan.array.shape[0], 1, scan.array.shape[2])), water_attenuation=0.019)
+    again = read(as_row(save(bowtie, tmp_path / "q", format="npz"), "scan"))["scan"]
+    assert again.photons.shape == bowtie.photons.shape
+    assert (again.water_attenuation, again.views([0]).photons.shape[0]) == (0.019, 1)
 
 
 def test_npz_bytes_do_not_know_the_time(tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from scanmill.cli.cohort import app as cohort_app
+from scanmill.cli.ct import app as ct_app
 from scanmill.cli.demo import demo
 from scanmill.cli.doctor import doctor
 from scanmill.cli.run import cancel, resume, run
@@ -27,6 +28,7 @@ app.command()(run)
 app.command()(resume)
 app.command()(cancel)
 app.add_typer(runs_app, name="runs")
+app.add_typer(ct_app, name="ct")
 app.command()(steps)
 app.command()(doctor)
 app.command()(demo)

@@ -76,6 +76,9 @@ def _check_same_grid(one: Partial, other: Partial) -> None:
             "the images lie on different grids", expected=one["mean"].shape, got=other["mean"].shape,
             do="resample them to one grid, or give ct.reconstruct a size and spacing",
         )  # fmt: skip
+    units = [bytes(partial["unit"]).decode() for partial in (one, other)]
+    if units[0] != units[1]:
+        raise InputError("the images have different units", expected=units[0] or "none", got=units[1] or "none")
 
 
 def _predict(columns: Mapping[str, Any], params: Params, device: str) -> Prediction:

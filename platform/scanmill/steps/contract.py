@@ -55,8 +55,8 @@ class InputFile:
     """A file of a row, staged where this process can open it.
 
     ``role`` is the name under which its value goes (``scan``, ``image``, ``truth``); ``reader`` says how it is read:
-    ``card`` (a data card, in the row's ``card`` column as JSON), ``dicom``, ``nifti`` or ``npz``. The files of one
-    role and reader make one value.
+    ``card`` (a data card, in the row's ``card`` column as JSON), ``ctpd`` and ``ctpd-store`` (DICOM-CT-PD, as files
+    or converted), ``dicom``, ``nifti`` or ``npz``. The files of one role and reader make one value.
     """
 
     role: str

@@ -24,10 +24,15 @@ def default_grid(scan: ScanGeometry) -> VolumeGeometry:
 def grid_for(scan: ScanGeometry, size: Size | None, spacing: tuple[float, ...] | None) -> VolumeGeometry:
     """The grid around the axis of rotation with ``size`` (y, x) or (z, y, x) and ``spacing`` (x, y[, z]) in mm.
 
-    What is not given follows from the scan: the size from its field of view, or the spacing from that and the size.
+    What is not given follows from the scan: the size from its field of view, or the spacing from that and the size. A
+    helix gives the slices that it sees over half a turn, around their middle.
     """
     step, row_step, z_middle = _at_axis(scan)
-    across = scan.n_columns * step
+    across, n_slices, stacked = scan.n_columns * step, scan.n_rows, scan.beam != "cone"
+    dz = spacing[2] if spacing is not None and len(spacing) == 3 and not stacked else row_step
+    nz = size[0] if size is not None and len(size) == 3 else None
+    if _is_helical(scan):
+        across, z_middle, n_slices = _seen_by_helix(scan, dz, nz)
     ny, nx = size[-2:] if size is not None else (0, 0)
     if spacing is not None:
         dx, dy = spacing[:2]
@@ -35,13 +40,9 @@ def grid_for(scan: ScanGeometry, size: Size | None, spacing: tuple[float, ...] |
     else:
         ny, nx = ny or scan.n_columns, nx or scan.n_columns
         dx = dy = across / max(nx, ny)
-    stacked = scan.beam != "cone"
-    nz = size[0] if size is not None and len(size) == 3 else scan.n_rows
-    dz = spacing[2] if spacing is not None and len(spacing) == 3 else row_step
+    nz = nz or n_slices
     if stacked and nz != scan.n_rows:
         raise InputError("slices lie on the detector's rows", expected=f"{scan.n_rows} slices", got=nz)
-    if stacked:
-        dz = row_step
     origin = (-(nx - 1) / 2 * dx, -(ny - 1) / 2 * dy, z_middle - (nz - 1) / 2 * dz)
     return VolumeGeometry((nz, ny, nx), (dx, dy, dz), origin)
 
@@ -58,3 +59,25 @@ def _at_axis(scan: ScanGeometry) -> tuple[float, float, float]:
         return columns * shrink, rows, z
     source_z = float(scan.source[:, 2].mean())
     return columns * shrink, rows * shrink, source_z + (z - source_z) * shrink
+
+
+def _is_helical(scan: ScanGeometry) -> bool:
+    from scanmill.algorithms.reconstruction.helical import is_helical
+
+    return is_helical(scan)
+
+
+def _seen_by_helix(scan: ScanGeometry, dz: float, n_slices: int | None) -> tuple[float, float, int]:
+    """The diameter of the field of view, the middle of the slices, and their number."""
+    from scanmill.algorithms.reconstruction.helical import helix_of, seen_z
+
+    if n_slices is not None:
+        z = scan.detector[:, 2]
+        middle = float(z.max() + z.min()) / 2
+        try:
+            return 2 * helix_of(scan).field_radius, middle, n_slices
+        except InputError:  # no helix for wfbp; an iteration asks for less
+            return scan.n_columns * _at_axis(scan)[0], middle, n_slices
+    helix = helix_of(scan)
+    low, high = seen_z(helix, helix.field_radius)
+    return 2 * helix.field_radius, (low + high) / 2, int((high - low) / dz) + 1

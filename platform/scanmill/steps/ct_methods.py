@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from scanmill.arrays import Array, to_device
+from scanmill.arrays import Array, device_of, to_device
 from scanmill.data import Projections
 from scanmill.errors import InputError
 from scanmill.geometry import VolumeGeometry
 from scanmill.steps.contract import Context
+from scanmill.steps.ct_counts import blank_counts
+from scanmill.steps.ct_helix import FILTERED, reconstruct_helix, refuse_circle_methods
+from scanmill.steps.ct_iterative import DEFAULT_ITERATIONS, METHODS, Problem
 from scanmill.steps.ct_params import ReconstructParams
 
-FILTERED = ("fbp", "fdk")
-DEFAULT_ITERATIONS: Mapping[str, int] = {"sirt": 50, "os-sart": 10, "cgls": 20, "tv": 200}
+QUANTITIES: Mapping[str, tuple[str, ...]] = {
+    "ml-tr": ("counts", "transmission"), "mlem": ("emission",), "osem": ("emission",),
+}  # fmt: skip
+"""What a method takes where it is not line integrals."""
+VIEWS_PER_COLUMN: Mapping[str, float] = {
+    "fbp": 0.5, "fdk": 0.5, "wfbp": 0.5, "tv": 0.04, "asd-pocs": 0.04, "wavelet": 0.04, "pwls": 0.08,
+}  # fmt: skip
+"""With fewer views than this for each detector column a method's image has streaks; 0.12 where it is not named."""
 
 
 @dataclass
@@ -34,13 +43,66 @@ class Progress:
         self.ctx.progress(status.iteration / self.n_iterations, f"residual {status.residual:.4f}")
 
 
+def check(scan: Projections, params: ReconstructParams) -> tuple[str, ...]:
+    """Refuse, with InputError, a scan that the method cannot take; what is doubtful comes back as warnings."""
+    wanted = QUANTITIES.get(params.method, ("line_integral",))
+    if scan.quantity not in wanted:
+        do = "run ct.prepare before" if wanted == ("line_integral",) else "choose another method"
+        what = "line integrals are wanted" if wanted == ("line_integral",) else "the method takes another quantity"
+        raise InputError(what, where="scan", expected=" or ".join(wanted), got=scan.quantity, do=do)
+    refuse_circle_methods(scan.geometry, params)
+    return (*_few_views(scan, params), *_few_photons(scan, params))
+
+
+def _few_views(scan: Projections, params: ReconstructParams) -> list[str]:
+    n_views, n_columns = scan.geometry.n_views, scan.geometry.n_columns
+    wanted = VIEWS_PER_COLUMN.get(params.method, 0.12) * n_columns
+    if n_views >= wanted:
+        return []
+    return [f"too few views for {params.method}: {n_views} for {n_columns} columns, expect streaks"]
+
+
+def _few_photons(scan: Projections, params: ReconstructParams) -> list[str]:
+    """What the statistical methods need to know of the photons, looked at before any work starts."""
+    from scanmill.algorithms.reconstruction.photon_weights import photon_weights, starved_share
+
+    if params.method == "ml-tr":
+        blank_counts(scan)
+        unknown = scan.quantity == "transmission" and scan.photons is None
+        return ["photon statistics are missing: every pixel counts as if the same number was sent"] if unknown else []
+    if params.method != "pwls":
+        return []
+    share = starved_share(photon_weights(scan))
+    return [f"{share:.1%} of the pixels expect less than one photon"] if share > 0.01 else []
+
+
 def reconstruct(
-    scan: Projections, grid: VolumeGeometry, params: ReconstructParams, ctx: Context, start: Array | None
+    scan: Projections,
+    grid: VolumeGeometry,
+    params: ReconstructParams,
+    ctx: Context,
+    start: Array | None,
+    *,
+    operator_bytes: int | None = None,
 ) -> tuple[Array, dict[str, float]]:
-    """The image on ``grid`` in 1/mm, and n_iterations and residual where the method iterates from ``start``."""
+    """The image on ``grid`` in 1/mm, and n_iterations and residual where the method iterates from ``start``.
+
+    With ``operator_bytes`` the projector works in parts that need no more than that.
+    """
+    if params.method == "wfbp":
+        return reconstruct_helix(scan, grid, params)
     if params.method in FILTERED:
         return _filtered(scan, grid, params), {}
-    return _iterated(scan, grid, params, ctx, start)
+    return _iterated(scan, _projector(scan, grid, ctx, operator_bytes), params, ctx, start)
+
+
+def _projector(scan: Projections, grid: VolumeGeometry, ctx: Context, operator_bytes: int | None) -> Any:
+    from scanmill.operators.projection import ProjectionOp
+    from scanmill.operators.split_projection import SplitProjectionOp
+
+    if operator_bytes is None:
+        return ProjectionOp(grid, scan.geometry, device=ctx.device)
+    return SplitProjectionOp(grid, scan.geometry, budget_bytes=operator_bytes, device=ctx.device)
 
 
 def _filtered(scan: Projections, grid: VolumeGeometry, params: ReconstructParams) -> Array:
@@ -55,60 +117,17 @@ def _filtered(scan: Projections, grid: VolumeGeometry, params: ReconstructParams
 
 
 def _iterated(
-    scan: Projections, grid: VolumeGeometry, params: ReconstructParams, ctx: Context, start: Array | None
+    scan: Projections, op: Any, params: ReconstructParams, ctx: Context, start: Array | None
 ) -> tuple[Array, dict[str, float]]:
-    """SIRT, OS-SART, CGLS or TV with the matched projector; its last iteration and residual."""
-    from scanmill.operators.projection import ProjectionOp
-
-    op = ProjectionOp(grid, scan.geometry, device=ctx.device)
+    """An iterative method with the matched projector; its last iteration and residual."""
     progress = Progress(params.n_iterations or DEFAULT_ITERATIONS[params.method], ctx)
-    x0 = None if start is None else to_device(start, ctx.device).astype(np.float32)
     common = {
         "n_iterations": progress.n_iterations,
-        "x0": x0,
+        "x0": None if start is None else to_device(start, device_of(scan.array)).astype(np.float32),
+        "residual_tolerance": params.residual_tolerance,
         "change_tolerance": params.change_tolerance,
         "callback": progress,
     }
-    array = _METHODS[params.method](op, scan.array.astype(np.float32, copy=False), params, ctx, common)
-    metrics = {"n_iterations": float(progress.iteration), "residual": progress.residual}
-    return array, metrics
-
-
-def _bounds(params: ReconstructParams) -> tuple[float | None, float | None]:
-    return (0.0, None) if params.non_negative else (None, None)
-
-
-def _sirt(op: Any, y: Array, params: ReconstructParams, ctx: Context, common: dict[str, Any]) -> Array:
-    from scanmill.algorithms.reconstruction.sirt import sirt
-
-    return sirt(op, y, relaxation=params.relaxation, bounds=_bounds(params), **common)
-
-
-def _os_sart(op: Any, y: Array, params: ReconstructParams, ctx: Context, common: dict[str, Any]) -> Array:
-    from scanmill.algorithms.reconstruction.os_sart import os_sart
-
-    n_subsets = min(params.n_subsets, len(y))
-    return os_sart(
-        op, y, n_subsets=n_subsets, relaxation=params.relaxation, seed=ctx.seed, bounds=_bounds(params), **common
-    )
-
-
-def _cgls(op: Any, y: Array, params: ReconstructParams, ctx: Context, common: dict[str, Any]) -> Array:
-    from scanmill.algorithms.reconstruction.cgls import cgls
-
-    image = cgls(op, y, damping=params.damping, **common)
-    return image.clip(0) if params.non_negative else image
-
-
-def _tv(op: Any, y: Array, params: ReconstructParams, ctx: Context, common: dict[str, Any]) -> Array:
-    from scanmill.algorithms.reconstruction.pdhg_tv import pdhg_tv
-
-    return pdhg_tv(op, y, weight=params.weight, bounds=_bounds(params), **common)
-
-
-_METHODS: Mapping[str, Callable[[Any, Array, ReconstructParams, Context, dict[str, Any]], Array]] = {
-    "sirt": _sirt,
-    "os-sart": _os_sart,
-    "cgls": _cgls,
-    "tv": _tv,
-}
+    y = scan.array.astype(np.float32, copy=False)
+    array = METHODS[params.method](Problem(op, y, scan, params, ctx, common))
+    return array, {"n_iterations": float(progress.iteration), "residual": progress.residual}

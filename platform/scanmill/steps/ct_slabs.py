@@ -7,23 +7,22 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from scanmill.data import Projections
-from scanmill.geometry import ScanGeometry, VolumeGeometry
+from scanmill.geometry import VolumeGeometry
 
 Slab = tuple[Projections, VolumeGeometry]
 
 
-def slabs(scan: Projections, grid: VolumeGeometry, tile: float, *, iterative: bool) -> Iterator[Slab]:
-    """The scan and grid of each slab of about ``tile`` of the slices; one slab, the whole, where they do not part.
+def slabs(scan: Projections, grid: VolumeGeometry, share: float) -> Iterator[Slab]:
+    """The scan and grid of each slab of about ``share`` of the slices.
 
-    The slices of parallel and fan beams are independent of each other. Those of a cone are so for filtered
-    backprojection only; then every slab takes the whole scan.
+    A slice of a parallel or fan beam needs its own detector row only; every slab of a cone takes the whole scan.
     """
     nz = grid.shape[0]
     stacked = scan.geometry.beam != "cone"
-    if tile >= 1 or (iterative and not stacked):
+    if share >= 1:
         yield scan, grid
         return
-    thickness = max(1, math.ceil(nz * tile))
+    thickness = max(1, math.ceil(nz * share))
     for start in range(0, nz, thickness):
         stop = min(start + thickness, nz)
         part = grid.crop(slice(start, stop), slice(None), slice(None))
@@ -32,16 +31,8 @@ def slabs(scan: Projections, grid: VolumeGeometry, tile: float, *, iterative: bo
 
 def rows_of(scan: Projections, start: int, stop: int) -> Projections:
     """The projections of the detector rows ``start`` to ``stop`` (parallel or fan beam)."""
-    geometry = scan.geometry
-    offset = ((start + stop - 1) / 2 - (geometry.n_rows - 1) / 2) * geometry.row_step
-    part = ScanGeometry(
-        geometry.beam,
-        geometry.source + offset,
-        geometry.detector + offset,
-        geometry.column_step,
-        geometry.row_step,
-        stop - start,
-        geometry.n_columns,
-    )
+    from scanmill.operators.split_projection import rows_of as geometry_of_rows
+
+    part = geometry_of_rows(scan.geometry, slice(start, stop))
     fields = {n: f[start:stop] for n, f in (("dark", scan.dark), ("flat", scan.flat)) if f is not None}
     return replace(scan, array=scan.array[:, start:stop], geometry=part, **fields)

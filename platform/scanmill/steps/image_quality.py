@@ -40,6 +40,9 @@ def run(inputs: Mapping[str, Any], params: QualityParams, ctx: Context) -> Outpu
     if reference is not None:
         _require_same_grid(image.geometry, reference.geometry, "reference")
         require_finite(reference, "reference")
+        if image.unit and reference.unit and image.unit != reference.unit:
+            raise InputError("it has another unit than the image", where="reference", expected=image.unit,
+                             got=reference.unit, do="give ct.reconstruct the unit of the reference")  # fmt: skip
         there = to_device(reference.array, device_of(image.array))
         metrics |= _against(image.array, there)
         pictures["difference"] = difference(image, there)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from pathlib import PurePosixPath
 from typing import Any
 
 from pydantic import Field
@@ -31,7 +32,8 @@ def run(inputs: Mapping[str, Any], params: ReadParams, ctx: Context) -> Output:
     """One value per role; in a group, a tuple of them in the order of the rows.
 
     Files without a reader (pictures, tables of an earlier stage) are carried along, not read."""
-    per_row = [_values(row, params) for row in ctx.rows]
+    warnings: list[str] = []
+    per_row = [_values(row, params, warnings) for row in ctx.rows]
     names = dict.fromkeys(name for values in per_row for name in values)
     values: dict[str, Any] = {}
     for name in names:
@@ -41,18 +43,19 @@ def run(inputs: Mapping[str, Any], params: ReadParams, ctx: Context) -> Output:
     if missing:
         raise InputError("the row has no such role", expected=", ".join(sorted(missing)), got=", ".join(values))
     extra = Row("", {}, ctx.extra)
-    return Output(values={**values, **_values(extra, ReadParams(labels=params.labels))})
+    values |= _values(extra, ReadParams(labels=params.labels), warnings)
+    return Output(values=values, warnings=tuple(dict.fromkeys(warnings)))
 
 
-def _values(row: Row, params: ReadParams) -> dict[str, Value]:
+def _values(row: Row, params: ReadParams, warnings: list[str]) -> dict[str, Value]:
     roles: dict[str, list[InputFile]] = {}
     for file in row.files:
         if file.reader and (not params.roles or file.role in params.roles):
             roles.setdefault(file.role, []).append(file)
-    return {role: _value(role, files, row, params) for role, files in roles.items()}
+    return {role: _value(role, files, row, params, warnings) for role, files in roles.items()}
 
 
-def _value(role: str, files: list[InputFile], row: Row, params: ReadParams) -> Value:
+def _value(role: str, files: list[InputFile], row: Row, params: ReadParams, warnings: list[str]) -> Value:
     readers = sorted({file.reader for file in files})
     if len(readers) != 1:
         raise InputError("files of one role have different readers", where=role, expected=1, got=", ".join(readers))
@@ -61,6 +64,8 @@ def _value(role: str, files: list[InputFile], row: Row, params: ReadParams) -> V
         return card.read(role, {file.relative_path: file.path for file in files})
     if readers[0] == "dicom":
         return _dicom(files)
+    if readers[0] in ("ctpd", "ctpd-store"):
+        return _ctpd(readers[0], files, warnings)
     if len(files) != 1:
         raise InputError("one file is wanted", where=role, expected=1, got=len(files))
     return _one_file(readers[0], files[0], as_labels=role in params.labels)
@@ -79,6 +84,19 @@ def _dicom(files: Iterable[InputFile]) -> Value:
     return read_series([file.path for file in files])
 
 
+def _ctpd(reader: str, files: Iterable[InputFile], warnings: list[str]) -> Projections:
+    from scanmill.io.ctpd_scan import open_ctpd
+    from scanmill.io.ctpd_store import PROJECTIONS, VIEWS, open_store
+
+    if reader == "ctpd":
+        scan = open_ctpd([file.path for file in files])
+    else:
+        by_name = {PurePosixPath(file.relative_path).name: file.path for file in files}
+        scan = open_store(by_name[PROJECTIONS], by_name[VIEWS])
+    warnings += scan.warnings
+    return scan.projections()
+
+
 def _one_file(reader: str, file: InputFile, *, as_labels: bool) -> Value:
     if reader == "nifti":
         from scanmill.io.nifti import read_labels, read_nifti
@@ -88,7 +106,7 @@ def _one_file(reader: str, file: InputFile, *, as_labels: bool) -> Value:
         from scanmill.io.npz import read_npz
 
         return read_npz(file.path)
-    raise InputError("unknown reader", where=file.role, expected="card, dicom, nifti or npz", got=reader)
+    raise InputError("unknown reader", where=file.role, expected="card, ctpd, dicom, nifti or npz", got=reader)
 
 
 def _predict(columns: Mapping[str, Any], params: ReadParams, device: str) -> Prediction:

@@ -1,0 +1,75 @@
+"""How a reconstruction is cut so that it fits: whole, in slabs of slices, or with a projector that works in parts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from scanmill.arrays import to_device
+from scanmill.geometry import ScanGeometry, VolumeGeometry
+from scanmill.steps.contract import Context
+from scanmill.steps.ct_helix import FILTERED
+from scanmill.steps.ct_params import ReconstructParams
+from scanmill.steps.memory import memory_of, require_memory
+
+SEPARABLE = ("sirt", "os-sart", "sart", "ml-tr", "mlem", "osem")
+"""Iterative methods that treat the slices of parallel and fan beams one by one."""
+LEAST_SHARE = 2.0**-12
+
+
+@dataclass(frozen=True)
+class Cut:
+    """``slab_share`` of the slices at a time; the projector's budget in bytes, None for the whole; and the device on
+    which image and data live, which is the host where a GPU is too small for them."""
+
+    slab_share: float
+    operator_bytes: int | None
+    home: str
+    peak_bytes: int
+
+
+def cut_for(params: ReconstructParams, grid: VolumeGeometry, scan: ScanGeometry, ctx: Context) -> Cut:
+    """The largest parts that fit, starting from the share ``ctx.tile`` that the engine allows.
+
+    The image is the same however it is cut: filtered methods make slabs of it, and so do iterative ones whose slices
+    are independent; the others keep image and data whole and project in slabs and chunks of views. Raises InputError
+    with the number where the smallest parts need more than the machine has, ResourceError where only too little is
+    free.
+    """
+    tile = min(ctx.tile, 1.0)
+    near = to_device(np.zeros(1, np.float32), ctx.device)
+    while True:
+        cut = cut_at(tile, params, grid, scan, ctx.device)
+        if cut.peak_bytes <= memory_of(near)[1] or tile <= LEAST_SHARE:
+            break
+        tile /= 2
+    require_memory(cut.peak_bytes, near, "the reconstruction")
+    if cut.home != ctx.device:
+        held = cut_at(1.0, params, grid, scan, cut.home).peak_bytes
+        require_memory(held, np.zeros(1), "the reconstruction")
+    return cut
+
+
+def cut_at(tile: float, params: ReconstructParams, grid: VolumeGeometry, scan: ScanGeometry, device: str) -> Cut:
+    """The parts for a share of the slices or of the projector's memory, and their predicted peak."""
+    from scanmill.algorithms.reconstruction.memory import held_bytes, predict_peak
+    from scanmill.operators.projection_memory import predict_bytes
+
+    n_voxels, n_pixels = math.prod(grid.shape), math.prod(scan.shape)
+    whole = predict_peak(params.method, grid, scan, n_subsets=params.n_subsets, device=device)
+    if tile >= 1:
+        return Cut(1.0, None, device, whole)
+    if params.method in FILTERED or (params.method in SEPARABLE and scan.beam != "cone"):
+        share = max(tile, 1 / grid.shape[0])
+        pixels = n_pixels if scan.beam == "cone" else int(share * n_pixels)
+        if params.method in FILTERED:
+            part = held_bytes(params.method, int(share * n_voxels), pixels)
+        else:
+            part = int(share * whole)
+        return Cut(share, None, device, part + 4 * n_voxels)
+    budget = int(tile * predict_bytes(grid, scan, device=device))
+    held = held_bytes(params.method, n_voxels, n_pixels, n_subsets=params.n_subsets)
+    home = "cpu"
+    return Cut(1.0, budget, home, budget + (held if device == "cpu" else 0))
