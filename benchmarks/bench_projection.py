@@ -28,7 +28,7 @@ def scanmill(grid, scan):
 
 
 def astra_2d(grid, scan, threads):
-    """ASTRA's linear-interpolation pair on the CPU."""
+    """ASTRA's linear-interpolation pair on the CPU; ``back`` runs its other 2D algorithms too."""
     import astra
 
     astra.set_num_threads(threads) if hasattr(astra, "set_num_threads") else None
@@ -40,11 +40,11 @@ def astra_2d(grid, scan, threads):
     projector = astra.create_projector("linear", projections, volume)
     x, y = astra.data2d.create("-vol", volume), astra.data2d.create("-sino", projections)
 
-    def run(kind, **ids):
+    def run(kind, n_iterations=1, **ids):
         config = astra.astra_dict(kind) | {"ProjectorId": projector, "ProjectionDataId": y, **ids}
         number = astra.algorithm.create(config)
         start = wall_and_cpu()
-        astra.algorithm.run(number)
+        astra.algorithm.run(number, n_iterations)
         run.seconds = since(start)
         astra.algorithm.delete(number)
 
@@ -53,9 +53,10 @@ def astra_2d(grid, scan, threads):
         run("FP", VolumeDataId=x)
         return astra.data2d.get(y)[:, None]
 
-    def back(sinogram):
+    def back(sinogram, kind="BP", n_iterations=1, **options):
+        astra.data2d.store(x, 0.0)
         astra.data2d.store(y, np.ascontiguousarray(sinogram[:, 0]))
-        run("BP", ReconstructionDataId=x)
+        run(kind, n_iterations, ReconstructionDataId=x, option=options)
         return astra.data2d.get(x)[None, ::-1]
 
     forward.run = back.run = run
@@ -63,7 +64,7 @@ def astra_2d(grid, scan, threads):
 
 
 def rtk_3d(grid, scan, distances, threads):
-    """RTK's Joseph pair. RTK's y axis is ours along z: volumes and stacks are turned before and after."""
+    """RTK's Joseph pair; ``back`` runs FDK too. RTK's y axis is our z: volumes and stacks are turned on both ways."""
     import itk
     from itk import RTK
 
@@ -85,14 +86,14 @@ def rtk_3d(grid, scan, distances, threads):
         return made
 
     def run(kind, first, second):
-        joseph = kind[image_type, image_type].New()
-        joseph.SetInput(0, first)
-        joseph.SetInput(1, second)
-        joseph.SetGeometry(geometry)
+        tool = kind.New()
+        tool.SetInput(0, first)
+        tool.SetInput(1, second)
+        tool.SetGeometry(geometry)
         start = wall_and_cpu()
-        joseph.Update()
+        tool.Update()
         run.seconds = since(start)
-        return itk.array_from_image(joseph.GetOutput())
+        return itk.array_from_image(tool.GetOutput())
 
     def stack(array):
         return image(array, stack_origin, [columns, rows, 1.0])
@@ -100,14 +101,19 @@ def rtk_3d(grid, scan, distances, threads):
     def volume(array):
         return image(array.transpose(1, 0, 2)[::-1], volume_origin, volume_spacing)
 
-    def forward(x):
-        return run(RTK.JosephForwardProjectionImageFilter, stack(np.zeros(scan.shape)), volume(x))
+    pair = RTK.JosephForwardProjectionImageFilter, RTK.JosephBackProjectionImageFilter
+    ahead, adjoint = (kind[image_type, image_type] for kind in pair)
+    feldkamp = RTK.FDKConeBeamReconstructionFilter[image_type]
 
-    def back(y):
-        turned = run(RTK.JosephBackProjectionImageFilter, volume(np.zeros(grid.shape)), stack(y))
+    def forward(x):
+        return run(ahead, stack(np.zeros(scan.shape)), volume(x))
+
+    def back(y, kind=adjoint):
+        turned = run(kind, volume(np.zeros(grid.shape)), stack(y))
         return turned[::-1].transpose(1, 0, 2)
 
     forward.run = back.run = run
+    back.feldkamp = feldkamp
     return "RTK Joseph", forward, back
 
 
