@@ -9,10 +9,10 @@ TESTS ?= not long
 export MLFLOW_DISABLE_TELEMETRY = true
 export DO_NOT_TRACK = true
 
-.PHONY: help demo test test-all check bench-engine bench-projection measured-data ct-corrections ct-convergence warm clean
+.PHONY: help demo test test-all check bench-engine bench-projection measured-data bench-ct ct-corrections ct-convergence helical-ct warm clean
 
 help:
-	@echo "make demo | test | test-all | check | bench-engine | bench-projection | measured-data | ct-corrections | ct-convergence | clean"
+	@echo "make demo | test | test-all | check | bench-engine | bench-projection | measured-data | bench-ct | ct-corrections | ct-convergence | helical-ct | clean"
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Scanmill needs Python 3.11 or newer: make PYTHON=python3.12")'
@@ -58,11 +58,17 @@ bench-projection: $(VENV)/installed-bench warm
 measured-data: $(VENV)/installed-bench warm
 	$(BIN)/python benchmarks/measured_data.py
 
+bench-ct: $(VENV)/installed-bench warm
+	$(BIN)/python benchmarks/bench_ct.py
+
 ct-corrections: $(VENV)/installed warm
 	$(BIN)/python benchmarks/ct_corrections.py
 
 ct-convergence: $(VENV)/installed warm
 	$(BIN)/python benchmarks/ct_convergence.py
+
+helical-ct: $(VENV)/installed-dev warm
+	$(BIN)/python benchmarks/helical_cohort.py
 
 clean:
 	rm -rf $(VENV) build dist demo runs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -32,10 +32,7 @@ def astra_2d(grid, scan, threads):
     import astra
 
     astra.set_num_threads(threads) if hasattr(astra, "set_num_threads") else None
-    vectors = np.concatenate(
-        [(scan.detector - scan.source)[:, :2], scan.detector[:, :2], scan.column_step[:, :2]], axis=1
-    )
-    projections = astra.create_proj_geom("parallel_vec", scan.n_columns, vectors)
+    projections = astra.create_proj_geom("parallel", float(scan.column_spacing[0]), scan.n_columns, scan.angles)
     volume = astra.create_vol_geom(grid.shape[1], grid.shape[2])
     projector = astra.create_projector("linear", projections, volume)
     x, y = astra.data2d.create("-vol", volume), astra.data2d.create("-sino", projections)

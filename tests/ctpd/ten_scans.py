@@ -4,7 +4,14 @@ The phantom is an elliptic cylinder of water, 200 x 160 mm, with four rods of 24
 cylinder of radius 8 mm and height 16 mm in the middle of a rod, or of the water at the isocentre.
 """
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
+import pyarrow.parquet as pq
+import yaml
 
 from ctpd.writer import write_scan
 from scanmill.phantoms import WATER_PER_MM, Ellipsoid, Phantom
@@ -15,6 +22,13 @@ ROD_RADIUS, LENGTH = 12.0, 400.0
 RODS_HU = {"lung": -800.0, "fat": -100.0, "soft": 60.0, "bone": 400.0}
 CENTERS = {"lung": (55.0, 0.0), "fat": (0.0, -45.0), "soft": (-55.0, 0.0), "bone": (0.0, 45.0), "water": (0.0, 0.0)}
 TRUTH_HU = {**RODS_HU, "water": 0.0}
+METHODS = ("wfbp", "pwls")
+JOB = Path(__file__).parents[2] / "jobs" / "ct_helical_chest.yaml"
+GRID = {"size": [20, 224, 224], "spacing": [1.0, 1.0, 1.2]}
+REGIONS = [
+    {"name": name, "center": [*center, 0.0], "radius": ROI_RADIUS, "height": ROI_HEIGHT, "expected_hu": TRUTH_HU[name]}
+    for name, center in CENTERS.items()
+]
 
 SIZES = {"n_rows": 16, "n_columns": 256, "views_per_turn": 360, "turns": 4.0, "pitch": 0.8, "collimation": 19.2,
          "fov_radius": 115.0, "supersampling": 3}  # fmt: skip
@@ -54,16 +68,49 @@ def write_ten(folder, *, seed, **sizes):
         )  # fmt: skip
 
 
-def errors_hu(volume):
-    """The mean of every region of interest minus its truth, in HU."""
-    assert volume.unit == "HU"
-    x, y, z = np.moveaxis(volume.geometry.voxel_points(), -1, 0)
-    found = {}
-    for name, (cx, cy) in CENTERS.items():
-        inside = (np.hypot(x - cx, y - cy) <= ROI_RADIUS) & (np.abs(z) <= ROI_HEIGHT / 2)
-        assert inside.sum() > 200
-        found[name] = float(volume.array[inside].mean(dtype=np.float64)) - TRUTH_HU[name]
-    return found
+def write_job(path):
+    """The shipped job for helical chests, on the phantom's grid and with its regions."""
+    spec = yaml.safe_load(JOB.read_text())
+    for step in spec["stages"][0]["steps"]:
+        if step["use"] == "ct.reconstruct":
+            step["params"] |= GRID
+        if step["use"] == "ct.check":
+            step["params"] |= {"regions": REGIONS, "from_middle": False}
+    path.write_text(yaml.safe_dump(spec))
+    return path
+
+
+def run_cohort(work, seed):
+    """Write ten scans, make a cohort of them and run the job on Ray: the run's folder, and its rows by scan."""
+    scans, cohort = work / f"scans-{seed}", work / f"ten-{seed}.parquet"
+    write_ten(scans, seed=seed)
+    _command("cohort", "build", scans, "--project", "ten", "-o", cohort)
+    job = write_job(work / "job.yaml")
+    summary = _command("run", job, "--cohort", cohort, "--out", work / "runs", fine=(0, 3))
+    folder = Path(summary["folder"])
+    files = pq.read_table(cohort.with_suffix(".files.parquet"), columns=["row_key", "path"]).to_pylist()
+    names = {file["row_key"]: Path(file["path"]).parts[0] for file in files}
+    return folder, {names[row["row_key"]]: row for row in pq.read_table(folder / "results.parquet").to_pylist()}
+
+
+def mean_error(runs, name, method, region):
+    """The error in HU of a region's mean, averaged over the seeds, and the standard error of that average.
+
+    The noise of a region's mean is that between seeds, pooled over all scans and regions of the method, since a
+    few seeds tell little about one of them.
+    """
+    errors = np.array(
+        [[[run[n][f"metric.{method}_hu_error_{r}"] for r in TRUTH_HU] for n in SOUND] for run in runs], dtype=float
+    )
+    pooled = np.sqrt(errors.var(axis=0, ddof=1).mean() / len(runs))
+    return float(errors[:, list(SOUND).index(name), list(TRUTH_HU).index(region)].mean()), float(pooled)
+
+
+def _command(*words, fine=(0,)):
+    scanmill = Path(sys.executable).parent / "scanmill"
+    done = subprocess.run([scanmill, *map(str, words), "--json"], capture_output=True, text=True, check=False)
+    assert done.returncode in fine, done.stderr or done.stdout
+    return json.loads(done.stdout)
 
 
 def _other_water(tags, instance):
