@@ -28,8 +28,16 @@ ALWAYS = {
 }
 """The least rise of the residual, in parts of the rules' own, that these scans of a chest show."""
 CENTRAL = {
-    "SIEMENS": {"central column counted from 0": 3.0, "central column counted from the end": 3.0},
-    GE: {"central column counted from 0": 1.2, "central column counted from 1": 1.5},
+    "SIEMENS": {
+        "central column counted from 0": 3.0,
+        "central column counted back from 1": 3.0,
+        "central column counted back from 0": 4.0,
+    },
+    GE: {
+        "central column counted from 0": 3.0,
+        "central column counted back from 1": 3.0,
+        "central column counted from 1": 4.0,
+    },
 }
 SHIFTS = {
     "FFSNONE": {},
@@ -77,7 +85,7 @@ def test_a_file_against_its_vendors_rule_is_found(tmp_path):
     judged = audit(open_ctpd(sorted(tmp_path.iterdir())))
     assert not judged.is_consistent
     doubtful = {flip.rule for flip in judged.flips if flip.verdict == "doubtful"}
-    assert "central column counted from the end" in doubtful
+    assert "central column counted back from 0" in doubtful
 
 
 def test_a_shift_too_small_for_the_noise_is_said_to_be_so(tmp_path):

@@ -177,8 +177,9 @@ def _points(x, y, z, to_lps):
 
 
 def _central_element(vendor, middle, n_columns):
-    """The manual counts from 1; GE's files give n_columns minus the zero-based column, as the data show."""
-    column = n_columns - middle[0] if vendor.startswith("GE") else middle[0] + 1
+    """The manual counts from 1. GE counts from 0 and from the other end: its detector, 1.25 columns off the middle
+    (443.5 of 0 to 887), stands as 444.75 in the tag and at column 442.25 of the pixels."""
+    column = n_columns - 1 - middle[0] if vendor.startswith("GE") else middle[0] + 1
     return column, middle[1] + 1
 
 

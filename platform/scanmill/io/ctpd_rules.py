@@ -23,12 +23,14 @@ from scanmill.errors import InputError
 from scanmill.geometry import ScanGeometry
 from scanmill.io.ctpd_table import ViewTable
 
-CentralColumn = Literal["counted from 1", "counted from the end", "counted from 0"]
-VENDORS: dict[str, CentralColumn] = {"SIEMENS": "counted from 1", "GE": "counted from the end"}
-"""By the first word of Manufacturer: how DetectorCentralElement counts the columns.
+CentralColumn = Literal["counted from 1", "counted from 0", "counted back from 1", "counted back from 0"]
+VENDORS: dict[str, CentralColumn] = {"SIEMENS": "counted from 1", "GE": "counted back from 0"}
+"""By the first word of Manufacturer: how DetectorCentralElement counts the columns; back is from the last one.
 
-The manual counts from 1. Of GE's files (888 columns, tag 444.75) others report that they reconstruct without double
-edges only with 888 - 444.75 = 443.25 as the zero-based column, or with 0.42 less than the manual's 443.75."""
+The manual counts from 1. GE's tag (444.75 of 888 columns) counts back from 0: 887 - 444.75 = 442.25 is the zero-based
+column, 1.25 off the middle, which is the offset published for this detector (IEEE Trans. Med. Imaging 25 (2006) 1272).
+The authors of PyTomography found the same in two scans whose half turns coincide only so (as 443.25, counted from 1).
+"""
 POSITIONS = {"HFS": (-1, 1), "FFS": (1, -1)}
 """By PatientPosition: the sign of our angle over phi, and that of our columns over the file's."""
 SHAPES: dict[str, Any] = {"CYLINDRICAL": "cylindrical", "FLAT": "flat"}
@@ -66,9 +68,7 @@ def rules_of(table: ViewTable) -> Rules:
 def scan_geometry(table: ViewTable, rules: Rules) -> ScanGeometry:
     """The true poses of focal spot and detector; arrays must stand as :func:`oriented` turns them."""
     n_columns, n_rows = table.n_columns, table.n_rows
-    tag = table.number("DetectorCentralElementColumn")
-    column = {"counted from 1": tag - 1, "counted from the end": n_columns - tag, "counted from 0": tag}
-    axis_column = column[rules.central_column]
+    axis_column = _central_column(table, rules.central_column)
     axis_row = table.number("DetectorCentralElementRow") - rules.central_row
     shape = str(table.scan["DetectorShape"])
     if shape not in SHAPES:
@@ -91,6 +91,18 @@ def scan_geometry(table: ViewTable, rules: Rules) -> ScanGeometry:
         axial=rules.axial * rules.spot_axial * table["SourceAxialPositionShift"],
         radial=rules.spot_radial * table["SourceRadialDistanceShift"],
     )
+
+
+def _central_column(table: ViewTable, counted: CentralColumn) -> float:
+    """Zero-based, in the file's order of columns."""
+    tag, n_columns = table.number("DetectorCentralElementColumn"), table.n_columns
+    columns = {
+        "counted from 1": tag - 1,
+        "counted from 0": tag,
+        "counted back from 1": n_columns - tag,
+        "counted back from 0": n_columns - 1 - tag,
+    }
+    return columns[counted]
 
 
 def oriented(array: Any, rules: Rules) -> Any:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from scanmill.algorithms.preparation.consistency import Consistency, consistency
 from scanmill.data import Projections
 from scanmill.errors import InputError
-from scanmill.io.ctpd_rules import Rules, oriented, scan_geometry
+from scanmill.io.ctpd_rules import CentralColumn, Rules, oriented, scan_geometry
 from scanmill.io.ctpd_scan import CtpdScan
 
 Verdict = Literal["testable", "symmetry", "too small to see", "nothing to turn", "doubtful"]
@@ -32,7 +32,7 @@ class Flip:
     standard errors that is, and what it means.
 
     ``symmetry``: a mirror image, which no data can tell. ``too small to see``: within the noise and interpolation of
-    this scan. ``nothing to turn``: the tags are zero here. ``doubtful``: the turned rule fits better.
+    this scan. ``nothing to turn``: it changes nothing, as where the tags are zero. ``doubtful``: the turned rule fits better.
     """
 
     rule: str
@@ -67,16 +67,13 @@ NEARLY = {"central row counted from 0": "it moves the object along z by a row, a
 
 def turned_rules(rules: Rules) -> dict[str, Rules]:
     """Every rule turned round, by name."""
-    by_central = {"counted from 1", "counted from the end", "counted from 0"} - {rules.central_column}
+    others = [how for how in get_args(CentralColumn) if how != rules.central_column]
     return {
         "order of columns": replace(rules, columns=-rules.columns),
         "order of rows": replace(rules, rows=-rules.rows),
         "direction of phi": replace(rules, rotation=-rules.rotation),
         "direction of z": replace(rules, axial=-rules.axial),
-        **{
-            f"central column {how}": replace(rules, central_column=how)  # type: ignore[arg-type]
-            for how in sorted(by_central)
-        },
+        **{f"central column {how}": replace(rules, central_column=how) for how in others},
         "central row counted from 0": replace(rules, central_row=0),
         "sign of dphi": replace(rules, spot_angular=-rules.spot_angular),
         "sign of dz": replace(rules, spot_axial=-rules.spot_axial),
@@ -127,7 +124,7 @@ def _flip(name: str, own: list[Consistency], found: list[Consistency], rules: Ru
     rise = after / before - 1
     errors = _standard_errors(own, found)
     if _is_idle(scan, rules):
-        return Flip(name, after, rise, 0.0, "nothing to turn", "these tags are zero in this scan")
+        return Flip(name, after, rise, 0.0, "nothing to turn", "it changes nothing in this scan")
     if name in MIRRORS and abs(rise) < SAME:
         return Flip(name, after, rise, 0.0, "symmetry", MIRRORS[name])
     if abs(errors) < SURE:
