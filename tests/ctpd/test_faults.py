@@ -40,6 +40,16 @@ REFUSED = {
     "an instance twice": ({"edit": tag(0x20, 0x13, "IS", b"7 ", (8,))}, "InstanceNumber stands twice.*got 7"),
     "no InstanceNumber": ({"edit": tag(0x20, 0x13, "IS", None, (8,))}, "InstanceNumber .0020,0013. is missing"),
     "truncated": ({"truncated": 24}, r"the file is truncated \(InstanceNumber 24\): expected 96 bytes of pixels"),
+    "pixels of another size": (
+        {"edit": tag(0x7FE0, 0x10, "OW", bytes(98), (8,))},
+        r"the pixels contradict Rows and Columns \(InstanceNumber 8\): expected 96 bytes, got 98",
+    ),
+    "rebinned": (
+        {"edit": tag(0x7037, 0x100A, "CS", b"PARALLEL")},
+        "no rules for this TypeofProjectionGeometry: expected FANBEAM, got PARALLEL",
+    ),
+    "no distance": ({"edit": tag(0x7031, 0x1031, "FL", fl(0.0))}, "ConstantRadialDistance must be positive"),
+    "photons in some views": ({"edit": tag(0x7033, 0x1065, "FL", None, (3, 4))}, "missing in some views.* 24, got 22"),
     "unknown vendor": (
         {"edit": tag(0x8, 0x70, "LO", b"PHILIPS ")},
         "no rules for this Manufacturer: expected SIEMENS or GE",
@@ -91,6 +101,8 @@ def test_an_impossible_scan_is_refused(tmp_path, fault):
 DOUBTFUL = {
     "zero photons": (tag(0x7033, 0x1065, "FL", fl(0.0) * 12, (3, 4)), "PhotonStatistics is zero in 2 of 24 views"),
     "another pitch": (tag(0x18, 0x9311, "FD", struct.pack("<d", 1.4)), "SpiralPitchFactor says 1.4, the axial"),
+    "scatter is still there": (tag(0x7039, 0x1008, "CS", b"NO"), "say that these were not corrected: Scatter"),
+    "an axial scan that travels": (tag(0x7037, 0x1009, "CS", b"AXIAL "), "TypeofProjectionData says AXIAL, the axial"),
     "a spot that does not fly": (tag(0x7033, 0x100E, "CS", b"FFSZ"), "FlyingFocalSpotMode FFSZ and the source's"),
 }
 
@@ -115,6 +127,27 @@ def test_a_file_that_is_no_dicom_is_named_by_its_place(tmp_path):
     assert "DOE" not in str(caught.value)
     with pytest.raises(InputError, match="a scan needs files"):
         open_ctpd([])
+
+
+@pytest.mark.parametrize("syntax", [b"1.2.840.10008.1.2.5", b"1.2.840.10008.1.2.1.99"])
+def test_compressed_projections_are_refused(tmp_path, syntax):
+    """RLE, and deflated, which is not inflated to be looked at."""
+    paths = write_scan(tmp_path, PHANTOM, explicit=True, **SMALL)
+    data = paths[0].read_bytes()
+    paths[0].write_bytes(data.replace(b"1.2.840.10008.1.2.1\0", syntax.ljust(20, b"\0")))
+    with pytest.raises(InputError, match="projections must be uncompressed"):
+        open_ctpd(paths)
+
+
+def test_files_of_the_first_version_know_their_water_by_another_name(tmp_path):
+    """The grand challenge of 2016: HUCalibrationFactor 0.0192."""
+
+    def old(tags, instance):
+        tags.pop((0x7041, 0x1001))
+        tags[0x18, 0x61] = ("DS", b"0.0192")
+
+    scan = open_ctpd(write_scan(tmp_path, PHANTOM, edit=old, **SMALL))
+    assert (scan.projections().water_attenuation, scan.warnings) == (0.0192, ())
 
 
 def test_a_scan_without_photon_statistics_and_water_is_read_without(tmp_path):

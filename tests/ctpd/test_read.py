@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ctpd.writer import write_scan
+from scanmill.algorithms.preparation.redundant_lines import pixels_of
 from scanmill.io.ctpd_scan import open_ctpd
 from scanmill.phantoms.random_phantom import random_phantom
 
@@ -61,6 +62,27 @@ def test_a_head_first_scan_stands_in_patient_space_as_the_manual_says(tmp_path, 
     np.testing.assert_allclose(scan.source[6, :2], [-595, 0], atol=1e-3)  # a quarter turn later: the patient's right
     assert (np.diff(scan.source[:, 2]) < 0).all()
     assert scan.row_step[0, 2] > 0
+
+
+@pytest.mark.parametrize(
+    ("vendor", "n_columns", "tag", "zero_based"),
+    [("SIEMENS", 736, 369.625, 368.625), (GE, 888, 444.75, 442.25)],
+)
+@pytest.mark.parametrize("position", ["HFS", "FFS"])
+def test_the_central_columns_of_the_public_collection(tmp_path, phantom, vendor, n_columns, tag, zero_based, position):
+    """Their detectors stand 1.125 and 1.25 columns off their middles (367.5, 443.5): others found that, not we."""
+
+    def literal(tags, instance):
+        tags[0x7031, 0x1033] = ("FL", np.array([tag, 1.5], "<f4").tobytes())
+
+    write_scan(
+        tmp_path, phantom, vendor=vendor, n_rows=2, n_columns=n_columns, views_per_turn=8, turns=1.0, edit=literal,
+        patient_position=position,
+    )  # fmt: skip
+    scan = open_ctpd(sorted(tmp_path.iterdir())).geometry
+    to_axis = -scan.source * (1, 1, 0)
+    column = pixels_of(scan, np.arange(scan.n_views), to_axis)[:, 1]
+    np.testing.assert_allclose(column, zero_based if position == "HFS" else n_columns - 1 - zero_based, atol=1e-3)
 
 
 def test_photons_come_per_column_and_turn_with_the_columns(tmp_path, phantom):

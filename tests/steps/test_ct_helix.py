@@ -73,6 +73,43 @@ def test_unseen_voxels_are_warned_of(scan):
     assert output.warnings[0].startswith("a pitch of 1.00 leaves")
 
 
+def test_a_grid_beyond_the_helix_gives_the_same_in_slabs(scan):
+    """Slabs that see nothing are no fault of the scan, and the share of unseen voxels is that of the whole."""
+    params = {"method": "wfbp", "size": (60, 16, 16), "spacing": (7.0, 7.0, 2.0)}
+    whole, *cut = (run(scan, tile=tile, **params) for tile in (1.0, 0.4, 0.1))
+    assert whole.metrics["unseen_share"] > 0.5
+    for parts in cut:
+        assert parts.metrics == pytest.approx(whole.metrics)
+        assert parts.warnings == whole.warnings
+        np.testing.assert_allclose(parts.values["image"].array, whole.values["image"].array, atol=0.1)
+
+
+def test_a_pitch_that_leaves_every_voxel_unseen_is_refused_however_it_is_cut():
+    steep = helices.helix(n_views=180, pitch=3.0)
+    lines = helices.inserts().projections(steep)
+    for tile in (1.0, 0.4):
+        with pytest.raises(InputError, match=r"no voxel of the grid is seen over half a turn.*a pitch of 3\.0"):
+            run(lines, method="wfbp", size=(4, 16, 16), spacing=(7.0, 7.0, 2.0), tile=tile)
+
+
+def test_an_iteration_warns_of_voxels_that_are_hardly_seen(scan):
+    once = {"method": "os-sart", "n_iterations": 1, "size": (4, 16, 16), "spacing": (7.0, 7.0, 2.0)}
+    assert run(scan, **once).warnings == ()
+    steep = helices.inserts().projections(helices.helix(n_views=180, pitch=1.9))
+    (warning,) = run(steep, **once).warnings
+    assert warning.startswith("a pitch of 1.90 leaves voxels 25 mm and more from the axis with less than half a turn")
+    (warning,) = run(scan, **{**once, "size": (60, 16, 16)}).warnings
+    assert "of the slices are in part seen over less than half a turn" in warning
+
+
+def test_too_few_views_are_those_of_a_turn():
+    """A long helix has many views, and each slice but few of them."""
+    few = helices.helix(n_views=30)
+    lines = helices.inserts().projections(few)
+    warnings = run(lines, method="wfbp", size=(2, 16, 16), spacing=(7.0, 7.0, 2.0)).warnings
+    assert any("too few views for wfbp" in warning and "a turn for" in warning for warning in warnings)
+
+
 def test_methods_for_circles_refuse_a_helix(scan):
     for method in ("fbp", "fdk"):
         with pytest.raises(InputError, match="take wfbp"):

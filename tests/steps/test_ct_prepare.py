@@ -1,5 +1,6 @@
 """`ct.prepare`: counts become the line integrals they were made of, around the right axis."""
 
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from scanmill.data import Projections
-from scanmill.errors import InputError
+from scanmill.errors import InputError, ResourceError
 from scanmill.geometry import ScanGeometry
 from scanmill.io.card import load_card
 from scanmill.phantoms import (
@@ -21,7 +22,9 @@ from scanmill.phantoms import (
     detect,
     shepp_logan_2d,
 )
+from scanmill.steps import ct_corrections, memory
 from scanmill.steps.contract import Context, Row
+from scanmill.steps.ct_prepare_memory import held_bytes
 from scanmill.steps.table import find_step
 
 STEP = find_step("ct.prepare")
@@ -149,3 +152,55 @@ def test_what_is_missing_is_named():
         run(scan, starvation=30)
     with pytest.raises(InputError, match="emitted"):
         run(replace(scan, quantity="emission"))
+
+
+EVERY = {
+    "bad_pixels": True,
+    "scatter": {"amplitude": 1e-6, "sigma_mm": 20.0},
+    "starvation": 60,
+    "beam_hardening": {"kvp": 120},
+    "rings": 5,
+    "truncation": 0.25,
+}
+
+
+def counts_of(n_views, n_rows=3, n_columns=64):
+    scan = ScanGeometry.parallel(np.arange(n_views) * np.pi / n_views, n_columns, 4.0, n_rows=n_rows)
+    exact = shepp_logan_2d(unit=0.02, radius_mm=150.0).line_integrals(scan)
+    photons = np.linspace(200, 2000, n_columns, dtype=np.float32)[None, None] * np.ones((n_views, 1, 1), np.float32)
+    counts = np.random.default_rng(0).poisson(photons * np.exp(-exact)).astype(np.float32)
+    return Projections(counts, scan, "counts", photons=photons)
+
+
+def test_views_are_corrected_a_few_at_a_time_and_the_same_comes_out(monkeypatch):
+    scan = counts_of(45)
+    whole = run(scan, **EVERY)
+    monkeypatch.setattr(ct_corrections, "CHUNK_BYTES", 7 * 4 * 3 * 64)
+    parts = run(scan, **EVERY)
+    np.testing.assert_array_equal(parts.values["scan"].array, whole.values["scan"].array)
+    assert parts.values["scan"].geometry.is_close(whole.values["scan"].geometry)
+    assert parts.values["scan"].water_attenuation == whole.values["scan"].water_attenuation
+    assert parts.metrics == pytest.approx(whole.metrics, rel=0.01)
+    assert parts.warnings == whole.warnings
+
+
+@pytest.mark.parametrize("knobs", [{}, {"starvation": 60}, {"rings": 5}, {"truncation": 0.25}, EVERY], ids=str)
+def test_the_peak_is_predicted_from_above(monkeypatch, knobs):
+    monkeypatch.setattr(ct_corrections, "CHUNK_BYTES", 2**18)
+    scan = counts_of(400, n_rows=16)
+    run(scan.views(slice(0, 30)), **knobs)
+    tracemalloc.start()
+    run(scan, **knobs)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    predicted = held_bytes(scan.array.size, STEP.params(**knobs))
+    assert 0.5 * predicted < peak < 1.05 * predicted
+
+
+def test_what_cannot_fit_is_refused_with_the_number(monkeypatch):
+    monkeypatch.setattr(memory, "memory_of", lambda near: (2**30, 1000))
+    with pytest.raises(ResourceError, match=r"free for the preparation of the scan: expected 0\.00 GiB"):
+        run(counts_of(4))
+    monkeypatch.setattr(memory, "memory_of", lambda near: (1000, 1000))
+    with pytest.raises(InputError, match="the preparation of the scan would not fit into memory"):
+        run(counts_of(4))

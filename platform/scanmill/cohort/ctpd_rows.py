@@ -36,7 +36,7 @@ def find(root: Root, paths: list[str], *, project: str = "", workers: int | None
     secret = site_secret()
     groups: dict[str, list[ViewHeader]] = defaultdict(list)
     files = [root.folder / path for path in views]
-    for header in read_headers(files, workers, on_problem=partial(_problem, found, root)):
+    for header in read_headers(files, workers, photons=False, on_problem=partial(_problem, found, root)):
         groups[header.protected.get("SeriesInstanceUID", "")].append(header)
     for uid, headers in groups.items():
         names = sorted(header.path.relative_to(root.folder).as_posix() for header in headers)

@@ -8,11 +8,17 @@ import numpy as np
 
 from scanmill.arrays import HostArray
 from scanmill.errors import InputError
-from scanmill.io.ctpd_header import Value
 from scanmill.io.ctpd_table import PHI, ViewTable, Z
+from scanmill.io.ctpd_tags import OPTIONAL, Value
 
 SHIFTS = ("SourceAngularPositionShift", "SourceAxialPositionShift", "SourceRadialDistanceShift")
 MODES = {"FFSNONE": (), "FFSZ": ("z",), "FFSXY": ("xy",), "FFSXYZ": ("xy", "z")}
+POSITIVE = (
+    "DetectorElementTransverseSpacing", "DetectorElementAxialSpacing", "NumberofDetectorRows",
+    "NumberofDetectorColumns", "DetectorFocalCenterRadialDistance", "ConstantRadialDistance",
+    "NumberofSourceAngularSteps", "WaterAttenuationCoefficient", "HUCalibrationFactor",
+)  # fmt: skip
+CORRECTIONS = [name for name in OPTIONAL if name.endswith("CorrectionFlag")]
 JUMP = 0.5
 """How far a step of the angle may be from the usual one, as a part of it."""
 STEP_TOLERANCE = 0.01
@@ -20,8 +26,8 @@ PITCH_TOLERANCE = 0.02
 FEW_VIEWS = 3
 
 
-def check_detector(scan: Mapping[str, Value]) -> None:
-    """Refuse a detector that contradicts the pixels, and whatever else no rule covers."""
+def check_detector(scan: Mapping[str, Value]) -> list[str]:
+    """Refuse a detector that contradicts the pixels, and whatever else no rule covers; warnings."""
     rows, columns = scan["NumberofDetectorRows"], scan["NumberofDetectorColumns"]
     if (rows, columns) not in ((scan["Rows"], scan["Columns"]), (scan["Columns"], scan["Rows"])):
         raise InputError(
@@ -37,13 +43,14 @@ def check_detector(scan: Mapping[str, Value]) -> None:
         raise InputError("LogFlag is not YES: the pixels are no line integrals", expected="YES", got=scan["LogFlag"])
     if scan["FlyingFocalSpotMode"] not in MODES:
         raise InputError("unknown FlyingFocalSpotMode", expected=" or ".join(MODES), got=scan["FlyingFocalSpotMode"])
-    spacings = ("DetectorElementTransverseSpacing", "DetectorElementAxialSpacing", "NumberofSourceAngularSteps")
-    for name in spacings:
-        if not float(scan[name] or 0) > 0:
+    if scan["TypeofProjectionGeometry"] not in ("FANBEAM", None):
+        raise InputError("no rules for this TypeofProjectionGeometry", expected="FANBEAM",
+                         got=scan["TypeofProjectionGeometry"])  # fmt: skip
+    for name in POSITIVE:
+        if scan[name] is not None and not float(scan[name]) > 0:  # type: ignore[arg-type]
             raise InputError(f"{name} must be positive", got=scan[name])
-    water = scan["WaterAttenuationCoefficient"]
-    if water is not None and not float(water) > 0:
-        raise InputError("WaterAttenuationCoefficient must be positive", expected="1/mm", got=water)
+    raw = [flag.removesuffix("CorrectionFlag") for flag in CORRECTIONS if scan[flag] == "NO"]
+    return [f"the files say that these were not corrected: {', '.join(raw)}"] if raw else []
 
 
 def check_trajectory(table: ViewTable) -> list[str]:
@@ -85,11 +92,19 @@ def _check_axial(table: ViewTable, steps: HostArray) -> list[str]:
         raise InputError(
             "DetectorFocalCenterAxialPosition jumps: mixed scans", where=_instance(table, np.append(False, jumps))
         )
-    pitch = table.scan["SpiralPitchFactor"]
-    fitted = abs(table.feed) / collimation
+    return _check_told(table, abs(table.feed) / collimation, collimation / table.n_rows)
+
+
+def _check_told(table: ViewTable, fitted: float, row: float) -> list[str]:
+    """What is said of the helix against its axial positions: the ``fitted`` pitch, and the height of a row in mm."""
+    pitch, kind = table.scan["SpiralPitchFactor"], table.scan["TypeofProjectionData"]
+    travelled = float(np.ptp(table[Z]))
+    warnings = []
     if pitch and abs(fitted - float(pitch)) > PITCH_TOLERANCE * float(pitch):
-        return [f"SpiralPitchFactor says {float(pitch):.4g}, the axial positions {fitted:.4g}; the positions are used"]
-    return []
+        warnings.append(f"SpiralPitchFactor says {float(pitch):.4g}, the axial positions {fitted:.4g}")
+    if kind is not None and (kind == "HELICAL") != (travelled > row / 2):
+        warnings.append(f"TypeofProjectionData says {kind}, the axial positions travel {travelled:.4g} mm")
+    return [f"{warning}; the positions are used" for warning in warnings]
 
 
 def _check_shifts(table: ViewTable) -> list[str]:

@@ -9,8 +9,9 @@ import numpy as np
 from scanmill.arrays import HostArray
 from scanmill.errors import InputError
 from scanmill.io.ctpd_checks import check_detector, check_trajectory
-from scanmill.io.ctpd_header import OPTIONAL, PER_SCAN, PER_VIEW, Value, ViewHeader
+from scanmill.io.ctpd_header import ViewHeader
 from scanmill.io.ctpd_table import ViewTable
+from scanmill.io.ctpd_tags import PER_VIEW, SHARED, Value
 
 
 def collect(headers: Sequence[ViewHeader]) -> tuple[ViewTable, list[int]]:
@@ -22,22 +23,20 @@ def collect(headers: Sequence[ViewHeader]) -> tuple[ViewTable, list[int]]:
         raise InputError("a scan needs files", got=0)
     series = {header.protected.get("SeriesInstanceUID", "") for header in headers}
     if len(series) > 1:
-        raise InputError("the files belong to several series", expected=1, got=len(series))
+        raise InputError("the files belong to several series", expected=1, got=len(series),
+                         do="give the folder of one; `scanmill cohort build` tells them apart")  # fmt: skip
     if faults := [header.fault for header in headers if header.fault]:
         more = f"and {len(faults) - 1} more views are unusable" if faults[1:] else None
         raise InputError(faults[0], do=more)
-    numbers = np.array([header.values["InstanceNumber"] for header in headers])
-    order = np.argsort(numbers, kind="stable")
-    _check_numbers(numbers[order])
-    columns = {
-        name: np.array([headers[i].values[name] for i in order], np.int64 if name == "InstanceNumber" else np.float64)
-        for name in PER_VIEW
-    }
-    scan = {name: _shared(name, headers) for name in (*PER_SCAN, *OPTIONAL)}
-    check_detector(scan)
-    photons, warnings = _photons([headers[i].photons for i in order], int(scan["NumberofDetectorColumns"]))  # type: ignore[arg-type]
-    table = ViewTable(columns, scan, photons)
-    warnings += check_trajectory(table)
+    stored = np.array([header.per_view for header in headers])
+    order = np.argsort(stored[:, 0], kind="stable")
+    columns = {name: stored[order, place] for place, name in enumerate(PER_VIEW)}
+    columns["InstanceNumber"] = columns["InstanceNumber"].astype(np.int64)
+    _check_numbers(columns["InstanceNumber"])
+    scan = _shared(headers)
+    warnings = check_detector(scan)
+    photons, dark = _photons([headers[i].photons for i in order])
+    warnings += [*dark, *check_trajectory(ViewTable(columns, scan, photons))]
     return ViewTable(columns, scan, photons, tuple(warnings)), order.tolist()
 
 
@@ -59,28 +58,24 @@ def _listed(numbers: HostArray, most: int = 10) -> str:
     return ", ".join(map(str, numbers[:most].tolist())) + more
 
 
-def _shared(name: str, headers: Sequence[ViewHeader]) -> Value:
-    values = {header.values[name] for header in headers}
-    if len(values) > 1:
-        raise InputError(f"{name} differs between views: mixed scans", expected="one value", got=_values(values))
-    return values.pop()
+def _shared(headers: Sequence[ViewHeader]) -> dict[str, Value]:
+    """What all views must agree on."""
+    different = list(dict.fromkeys(header.shared for header in headers))
+    for name, *values in zip(SHARED, *different, strict=True):
+        if len(set(values)) > 1:
+            got = ", ".join(sorted(map(str, set(values)))[:3])
+            raise InputError(f"{name} differs between views: mixed scans", expected="one value", got=got)
+    return dict(zip(SHARED, different[0], strict=True))
 
 
-def _values(values: set[Value]) -> str:
-    return ", ".join(sorted(map(str, values))[:3])
-
-
-def _photons(found: list[HostArray | None], n_columns: int) -> tuple[HostArray | None, list[str]]:
-    lengths = {None if p is None else len(p) for p in found}
-    if lengths == {None}:
+def _photons(found: list[HostArray | None]) -> tuple[HostArray | None, list[str]]:
+    """Of all views, if every one has them and none is zero."""
+    there = [photons for photons in found if photons is not None]
+    if not there:
         return None, []
-    if lengths != {n_columns}:
-        raise InputError(
-            "PhotonStatistics needs one number per detector column in every view", expected=n_columns, got=lengths
-        )
-    photons = np.array(found, dtype=np.float32)
-    if not np.isfinite(photons).all() or (photons < 0).any():
-        raise InputError("PhotonStatistics must be finite and not negative")
+    if len(there) < len(found):
+        raise InputError("PhotonStatistics is missing in some views", expected=len(found), got=len(there))
+    photons = np.array(there, dtype=np.float32)
     if dark := int((photons == 0).any(axis=1).sum()):
         return None, [f"PhotonStatistics is zero in {dark} of {len(photons)} views; it is left out"]
     return photons, []

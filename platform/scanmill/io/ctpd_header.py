@@ -1,7 +1,6 @@
 """One file of a DICOM-CT-PD scan: the header of one view, and where its pixels lie.
 
-The table is that of the DICOM-CT-PD User Manual, version 3 (2020). Its tags are private, so most files come without
-their types: every value is decoded here from its little-endian bytes.
+Its tags are private, so most files come without their types: every value is decoded here from its little-endian bytes.
 """
 
 from __future__ import annotations
@@ -10,86 +9,43 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import pydicom
 
 from scanmill.arrays import HostArray
 from scanmill.errors import InputError
-from scanmill.io.dicom_file import content_faults, syntax_of
+from scanmill.io.ctpd_tags import FIELDS, OPTIONAL, PER_VIEW, PHOTON_STATISTICS, SHARED, Tag, Value
+from scanmill.io.dicom_file import DEFLATED, content_faults, syntax_of
 from scanmill.io.identity import PROTECTED, identifying_attributes, identity_of
 from scanmill.storage.faults import storage_faults
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-Value = float | int | str | None
-Tag = tuple[int, int]
-
-PER_VIEW: dict[str, tuple[Tag, str]] = {
-    "InstanceNumber": ((0x0020, 0x0013), "IS"),
-    "RescaleIntercept": ((0x0028, 0x1052), "DS"),
-    "RescaleSlope": ((0x0028, 0x1053), "DS"),
-    "DetectorFocalCenterAngularPosition": ((0x7031, 0x1001), "FL"),
-    "DetectorFocalCenterAxialPosition": ((0x7031, 0x1002), "FL"),
-    "SourceAngularPositionShift": ((0x7033, 0x100B), "FL"),
-    "SourceAxialPositionShift": ((0x7033, 0x100C), "FL"),
-    "SourceRadialDistanceShift": ((0x7033, 0x100D), "FL"),
-}
-"""What differs from view to view: the name, the tag, and how the bytes are to be read."""
-PER_SCAN: dict[str, tuple[Tag, str]] = {
-    "Manufacturer": ((0x0008, 0x0070), "LO"),
-    "PatientPosition": ((0x0018, 0x5100), "CS"),
-    "Rows": ((0x0028, 0x0010), "US"),
-    "Columns": ((0x0028, 0x0011), "US"),
-    "BitsAllocated": ((0x0028, 0x0100), "US"),
-    "DetectorElementTransverseSpacing": ((0x7029, 0x1002), "FL"),
-    "DetectorElementAxialSpacing": ((0x7029, 0x1006), "FL"),
-    "DetectorShape": ((0x7029, 0x100B), "CS"),
-    "NumberofDetectorRows": ((0x7029, 0x1010), "US"),
-    "NumberofDetectorColumns": ((0x7029, 0x1011), "US"),
-    "DetectorFocalCenterRadialDistance": ((0x7031, 0x1003), "FL"),
-    "ConstantRadialDistance": ((0x7031, 0x1031), "FL"),
-    "DetectorCentralElementColumn": ((0x7031, 0x1033), "FL"),
-    "DetectorCentralElementRow": ((0x7031, 0x1033), "FL2"),
-    "FlyingFocalSpotMode": ((0x7033, 0x100E), "CS"),
-    "NumberofSourceAngularSteps": ((0x7033, 0x1013), "US"),
-    "LogFlag": ((0x7039, 0x1009), "CS"),
-}
-"""What is the same in all views of a scan."""
-OPTIONAL: dict[str, tuple[Tag, str]] = {
-    "PixelRepresentation": ((0x0028, 0x0103), "US"),
-    "SpiralPitchFactor": ((0x0018, 0x9311), "FD"),
-    "TypeofProjectionData": ((0x7037, 0x1009), "CS"),
-    "WaterAttenuationCoefficient": ((0x7041, 0x1001), "DS"),
-    "SourceIndex": ((0x7033, 0x105D), "US"),
-    "SpectrumIndex": ((0x7033, 0x1063), "US"),
-}
-"""The same in all views too, and not in every file."""
-FIELDS = {**PER_VIEW, **PER_SCAN, **OPTIONAL}
-PHOTON_STATISTICS = (0x7033, 0x1065)
-SERIES_UID = (0x0020, 0x000E)
-
 FORMATS = {"FL": ("<f", 0), "FL2": ("<f", 4), "FD": ("<d", 0), "US": ("<H", 0)}
 SYNTAXES = {"1.2.840.10008.1.2": 8, "1.2.840.10008.1.2.1": 12}
 """Uncompressed little-endian syntaxes, and how many bytes stand before their pixels' first."""
+PIXEL_DATA = b"\xe0\x7f\x10\x00"
 SIGN = b"\x31\x70\x01\x10"
 """The bytes of the tag (7031,1001), without which there is no pose."""
-HEAD_BYTES = 2**15
+HEAD_BYTES, SYNTAX_BYTES = 2**15, 2**11
+"""In which the sign, and the transfer syntax, must stand."""
 
 _TAGS: list[Any] = [*dict.fromkeys(tag for tag, _ in FIELDS.values()), PHOTON_STATISTICS, *PROTECTED,
                     "PatientIdentityRemoved", "BurnedInAnnotation"]  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ViewHeader:
-    """What one file says: ``values`` by the names of ``FIELDS``, photons per detector column (or None), and the
-    place of its pixels. ``fault`` says why the view cannot be used; it still belongs to its scan. Identity stands
-    apart and never in a repr."""
+    """What one file says: values in the order of ``PER_VIEW`` and of ``SHARED``, photons per detector column (or
+    None), and the place of its pixels. ``fault`` says why the view cannot be used (it has no values then); it still
+    belongs to its scan. Identity stands apart and never in a repr."""
 
     path: Path = field(repr=False)
-    values: Mapping[str, Value]
+    per_view: tuple[float, ...] = ()
+    shared: tuple[Value, ...] = ()
     pixels_at: int = 0
     photons: HostArray | None = field(repr=False, default=None)
     fault: str = ""
@@ -114,39 +70,61 @@ def read_view(path: Path, where: str) -> ViewHeader:
     """The header of one view; the pixels stay on the disk.
 
     InputError if it is not DICOM. What else is wrong is the header's ``fault``, in DICOM's words: a tag missing or
-    not what the manual says, pixels compressed or cut short.
+    not what the manual says, pixels compressed, cut short or of another size.
     """
     with storage_faults(where), path.open("rb") as file, content_faults(where, "not a readable DICOM file"):
+        if DEFLATED in file.read(SYNTAX_BYTES):
+            raise InputError("projections must be uncompressed", where=where, got="Deflated Explicit VR Little Endian")
+        file.seek(0)
         dataset = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=_TAGS)
-        end = file.tell()
-        left = path.stat().st_size - end
-    with content_faults(where, "the header is not readable"):
-        identity = {"identifying": identifying_attributes(dataset), "protected": identity_of(dataset)}
-        try:
-            values = {name: _value(dataset, name) for name in FIELDS}
-            before = _before_pixels(dataset, values, left)
-        except InputError as error:
-            return ViewHeader(path, {}, fault=str(error), **identity)  # type: ignore[arg-type]
-        photons = _bytes(dataset, PHOTON_STATISTICS)
-        return ViewHeader(
-            path,
-            values,
-            end + before,
-            None if photons is None else np.frombuffer(photons, "<f4"),
-            **identity,  # type: ignore[arg-type]
-        )
+        return _header(dataset, file, path)
 
 
-def _before_pixels(dataset: Dataset, values: Mapping[str, Value], left: int) -> int:
-    """How many bytes stand between the data before the pixels and their first."""
+def _header(dataset: Dataset, file: BinaryIO, path: Path) -> ViewHeader:
+    identity: Any = {"identifying": identifying_attributes(dataset), "protected": identity_of(dataset)}
+    try:
+        values = {name: _value(dataset, name) for name in FIELDS}
+        pixels_at = _pixels_at(dataset, values, file)
+        photons = _photons(dataset, values)
+    except InputError as error:
+        return ViewHeader(path, fault=str(error), **identity)
+    per_view = tuple(float(values[name]) for name in PER_VIEW)  # type: ignore[arg-type]
+    return ViewHeader(path, per_view, tuple(values[name] for name in SHARED), pixels_at, photons, **identity)
+
+
+def _pixels_at(dataset: Dataset, values: Mapping[str, Value], file: BinaryIO) -> int:
+    """Where the pixels begin: the file stands before their tag."""
     where = f"InstanceNumber {values['InstanceNumber']}"
     syntax = str(dataset.file_meta.get("TransferSyntaxUID"))
     if syntax not in SYNTAXES:
         raise InputError("projections must be uncompressed", where=where, got=syntax_of(dataset))
-    there, expected = left - SYNTAXES[syntax], 2 * int(values["Rows"] or 0) * int(values["Columns"] or 0)
-    if there < expected:
-        raise InputError("the file is truncated", where=where, expected=f"{expected} bytes of pixels", got=there)
-    return SYNTAXES[syntax]
+    expected = 2 * int(values["Rows"] or 0) * int(values["Columns"] or 0)
+    head = file.read(SYNTAXES[syntax])
+    start = file.tell()
+    left = file.seek(0, 2) - start
+    if left < expected:
+        raise InputError("the file is truncated", where=where, expected=f"{expected} bytes of pixels", got=left)
+    length = struct.unpack("<I", head[-4:])[0] if head.startswith(PIXEL_DATA) else 0
+    if length != expected:
+        raise InputError(
+            "the pixels contradict Rows and Columns", where=where, expected=f"{expected} bytes", got=length
+        )
+    return start
+
+
+def _photons(dataset: Dataset, values: Mapping[str, Value]) -> HostArray | None:
+    """Incident photons per detector column, checked."""
+    data = _bytes(dataset, PHOTON_STATISTICS)
+    if data is None:
+        return None
+    where, n_columns = f"InstanceNumber {values['InstanceNumber']}", int(values["NumberofDetectorColumns"] or 0)
+    if len(data) != 4 * n_columns:
+        raise InputError("PhotonStatistics needs one number per detector column", where=where, expected=n_columns,
+                         got=len(data) / 4)  # fmt: skip
+    photons = np.frombuffer(data, "<f4")
+    if not np.isfinite(photons).all() or (photons < 0).any():
+        raise InputError("PhotonStatistics must be finite and not negative", where=where)
+    return photons
 
 
 def _value(dataset: Dataset, name: str) -> Value:

@@ -55,7 +55,7 @@ class Rules:
 
 def rules_of(table: ViewTable) -> Rules:
     """The rules for a scan's Manufacturer and PatientPosition; InputError where there are none."""
-    vendor = str(table.scan["Manufacturer"]).upper().split()[0]
+    vendor = str(table.scan["Manufacturer"]).upper().partition(" ")[0]
     position = str(table.scan["PatientPosition"])
     if vendor not in VENDORS:
         raise InputError("no rules for this Manufacturer", expected=" or ".join(VENDORS), got=vendor)

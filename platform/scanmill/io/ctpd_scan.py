@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -76,19 +76,19 @@ class CtpdScan:
         array = np.empty((len(chosen), self.table.n_rows, self.table.n_columns), np.float32)
         self._fill(oriented(array, self.rules), chosen)
         photons = self.table.photons
-        water = self.table.scan["WaterAttenuationCoefficient"]
         return Projections(
             array,
             self.geometry.views(views),
             "line_integral",
             photons=None if photons is None else oriented(photons[views][:, None], self.rules),
-            water_attenuation=None if water is None else float(water),
+            water_attenuation=self.table.water_attenuation,
         )
 
-    def _fill(self, in_file_order: HostArray, chosen: range, block: int = 16) -> None:
+    def _fill(self, in_file_order: HostArray, chosen: range) -> None:
         """Rescale: values are 16 bits, for which float32 is enough."""
         names = ("RescaleSlope", "RescaleIntercept")
         slope, intercept = (self.table[name].astype(np.float32)[:, None, None] for name in names)
+        block = self.table.views_at_once
         for start in range(0, len(chosen), block):
             views = chosen[start : start + block]
             line_integrals = self.raw.read(views).astype(np.float32)
@@ -143,13 +143,28 @@ def scan_of(headers: Sequence[ViewHeader]) -> CtpdScan:
 
 
 def read_headers(
-    paths: Sequence[Path], workers: int | None = 1, *, on_problem: Callable[[Path, InputError], None] | None = None
+    paths: Sequence[Path],
+    workers: int | None = 1,
+    *,
+    photons: bool = True,
+    on_problem: Callable[[Path, InputError], None] | None = None,
 ) -> Iterator[ViewHeader]:
-    """The headers, in the order of the paths; a file that is not DICOM goes to ``on_problem``, else it is raised."""
+    """The headers, in the order of the paths; a file that is not DICOM goes to ``on_problem``, else it is raised.
+
+    A header is about 1 KiB and its ``photons``, which may be left out; what many share stands in memory once.
+    """
     names = [f"file {number} of {len(paths)}" for number in range(1, len(paths) + 1)]
+    shared: dict[Any, Any] = {}
+    protected: dict[Any, Any] = {}
     for path, read in zip(paths, _read_all(paths, names, workers), strict=True):
         if isinstance(read, ViewHeader):
-            yield read
+            yield replace(
+                read,
+                path=path,
+                shared=shared.setdefault(read.shared, read.shared),
+                protected=protected.setdefault(tuple(read.protected.items()), read.protected),
+                photons=read.photons if photons else None,
+            )
         elif on_problem is None:
             raise read
         else:

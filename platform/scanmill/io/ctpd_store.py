@@ -26,16 +26,16 @@ from scanmill.arrays import HostArray
 from scanmill.errors import InputError, SpecError
 from scanmill.io.array_info import PARSER_FAULTS, unreadable
 from scanmill.io.ctpd_checks import check_detector, check_trajectory
-from scanmill.io.ctpd_header import OPTIONAL, PER_SCAN, PER_VIEW, ctpd_files
+from scanmill.io.ctpd_header import ctpd_files
 from scanmill.io.ctpd_scan import CtpdScan, Progress, ViewFiles, open_ctpd
 from scanmill.io.ctpd_table import ViewTable
+from scanmill.io.ctpd_tags import PER_VIEW, SHARED
 from scanmill.io.hdf5 import open_dataset
 from scanmill.storage.faults import storage_faults
 
 PROJECTIONS, VIEWS = "projections.h5", "views.parquet"
 VERSION = 1
 KEY = b"scanmill.ctpd"
-CHUNK_BYTES = 2**20
 MAX_TABLE_BYTES = 2**32
 
 
@@ -108,7 +108,7 @@ def read_views(path: Path) -> tuple[ViewTable, dict[str, str]]:
             if facts["version"] != VERSION:
                 raise InputError("a store of another version", where=VIEWS, expected=VERSION, got=facts["version"])
             columns = {name: stored[name].to_numpy() for name in PER_VIEW}
-            scan = {name: facts["scan"][name] for name in (*PER_SCAN, *OPTIONAL)}
+            scan = {name: facts["scan"][name] for name in SHARED}
             photons = _photons(stored, int(scan["NumberofDetectorColumns"]))
             table = ViewTable(columns, scan, photons, tuple(facts["warnings"]))
             check_detector(scan)
@@ -141,7 +141,7 @@ def _write_projections(scan: CtpdScan, path: Path, progress: Progress | None) ->
 
     table = scan.table
     shape = (table.n_views, table.n_rows, table.n_columns)
-    views = max(1, min(table.n_views, CHUNK_BYTES // (2 * table.n_rows * table.n_columns)))
+    views = table.views_at_once
     digests: list[str] = []
     with storage_faults(PROJECTIONS), h5py.File(path, "w", libver=("v110", "v110")) as file:
         raw = file.create_dataset("raw", shape, "<u2", chunks=(views, *shape[1:]), track_times=False)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from scanmill.arrays import HostArray
-from scanmill.io.ctpd_header import Value
+from scanmill.io.ctpd_tags import Value
 
 PHI, Z = "DetectorFocalCenterAngularPosition", "DetectorFocalCenterAxialPosition"
+CHUNK_BYTES = 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +51,17 @@ class ViewTable:
     def is_transposed(self) -> bool:
         """Whether the pixels stand as (column, row): so in the public collection, whose Rows are channels."""
         return (self.scan["Rows"], self.scan["Columns"]) != (self.n_rows, self.n_columns)
+
+    @property
+    def views_at_once(self) -> int:
+        """As many views as make a chunk of a store, and as are read at a time."""
+        return max(1, min(self.n_views, CHUNK_BYTES // (2 * self.n_rows * self.n_columns)))
+
+    @property
+    def water_attenuation(self) -> float | None:
+        """In 1/mm, where the files have it: HUCalibrationFactor in those of version 1."""
+        water = self.scan["WaterAttenuationCoefficient"] or self.scan["HUCalibrationFactor"]
+        return None if water is None else float(water)
 
     @property
     def feed(self) -> float:

@@ -54,5 +54,5 @@ def predict_bytes(
     else:
         project = back = voxels + 2 * rays
         tables = 13 * per_column + 17 * scan.n_views if scan.is_cylindrical else 25 * scan.n_views
-    building = TABLE_NUMBERS * 8 * min(per_column, max(CHUNK, scan.n_columns)) + 2 * tables * item
+    building = TABLE_NUMBERS * 8 * min(per_column, max(CHUNK, scan.n_columns)) + tables * item
     return int(max((max(project, back) + tables) * item + per_column, building)) + OVERHEAD

@@ -66,9 +66,9 @@ class InSlices(Method):
 
     def __init__(self, frames: AnyFrames, dtype: Any, device: str) -> None:
         super().__init__(frames, dtype, device)
-        drive, tables = column_tables(frames, self.dtype)
-        self.drive = to_device(drive, device)
-        self.tables = self.cast(np.stack([tables[0], tables[1], np.sqrt(tables[2])]))
+        drive, tables = column_tables(frames, self.dtype, n_tables=3)
+        np.sqrt(tables[2], out=tables[2])
+        self.drive, self.tables = to_device(drive, device), self.cast(tables)
         self.shadows, self.taps = None, 0
         if isinstance(frames, Frames) and not frames.diverging:
             shadows, self.taps = shadow_tables(frames)

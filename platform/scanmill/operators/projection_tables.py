@@ -24,17 +24,18 @@ def in_chunks(frames: Frames | ArcFrames) -> Iterator[tuple[slice, Frames]]:
         yield views, frames.unrolled(views) if isinstance(frames, ArcFrames) else frames.views(views)
 
 
-def column_tables(frames: Frames | ArcFrames, dtype: Any) -> tuple[HostArray, HostArray]:
+def column_tables(frames: Frames | ArcFrames, dtype: Any, n_tables: int = 7) -> tuple[HostArray, HostArray]:
     """``drive`` (view, column), 0 where x drives and 1 where y does, and the tables of `scanmill.kernels.columns`.
 
     The third table is the squared path in mm² within a plane of constant z; the last four are zero for rays that
-    stay in their slices.
+    stay in their slices, which need only the first ``n_tables``.
     """
     shape = frames.n_views, frames.n_columns
-    drive, tables = np.empty(shape, np.uint8), np.empty((7, *shape), dtype)
+    drive, tables = np.empty(shape, np.uint8), np.empty((n_tables, *shape), dtype)
     for views, part in in_chunks(frames):
         by_axis, numbers = _column_tables(part)
-        drive[views], tables[:, views] = by_axis.reshape(-1, shape[1]), numbers.reshape(7, -1, shape[1])
+        drive[views] = by_axis.reshape(-1, shape[1])
+        tables[:, views] = numbers[:n_tables].reshape(n_tables, -1, shape[1])
     return drive, tables
 
 

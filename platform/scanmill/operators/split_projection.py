@@ -13,16 +13,11 @@ import numpy.typing as npt
 from scanmill.arrays import Array, HostArray, device_of, to_device, xp_of
 from scanmill.errors import InputError
 from scanmill.geometry import ScanGeometry, VolumeGeometry
+from scanmill.operators.cone_reach import views_meeting
 from scanmill.operators.linear import LinearOperator
 from scanmill.operators.projection import Ownership, ProjectionOp, plan_projection
 from scanmill.operators.projection_frames import frames_of, is_flat
 from scanmill.operators.projection_memory import predict_bytes
-
-MARGIN_VOXELS = 2.0
-"""How far beyond a slab its rays are looked for: interpolation reaches one voxel, rounding the rest."""
-
-RIM_COLUMNS, SLOPE_MARGIN = 17, 0.01
-"""At how many columns the slopes of a cone's rays are read, and by how much the answer is widened."""
 
 
 class SplitProjectionOp(LinearOperator):
@@ -88,7 +83,7 @@ class SplitProjectionOp(LinearOperator):
         for slab in _pieces(self.volume_geometry.shape[0], self.n_slabs):
             grid = self.volume_geometry.crop(slab, slice(None), slice(None))
             rows = slab if self._stacked else slice(0, self.scan.n_rows)
-            meeting = np.arange(self.scan.n_views) if self._stacked else views_meeting(grid, self.scan)
+            meeting = views_meeting(grid, self.scan)
             for piece in _pieces(self.scan.n_views, self.n_chunks):
                 views = meeting[(meeting >= piece.start) & (meeting < piece.stop)]
                 if len(views):
@@ -143,46 +138,6 @@ def rows_of(scan: ScanGeometry, rows: slice) -> ScanGeometry:
     return replace(
         scan, source=source, detector=scan.detector + offset, arc_center=arc_center, n_rows=rows.stop - rows.start
     )
-
-
-def views_meeting(grid: VolumeGeometry, scan: ScanGeometry) -> HostArray:
-    """The views of which some ray may meet the grid, as indices; all of them where the rays are parallel.
-
-    A ray from the focal spot to a corner pixel rises by a slope a transaxial mm; with the least and the greatest of
-    the view and the transaxial reach of the grid this bounds where the cone can be.
-    """
-    everywhere = np.arange(scan.n_views)
-    if scan.beam != "cone":
-        return everywhere
-    nz, ny, nx = grid.shape
-    ends = [(-MARGIN_VOXELS, n - 1 + MARGIN_VOXELS) for n in (nx, ny, nz)]
-    corners = grid.to_points([(x, y, z) for x in ends[0] for y in ends[1] for z in ends[2]])
-    low, high = _slopes(scan)
-    apart = np.linalg.norm(scan.source[:, None, :2] - corners[None, :, :2], axis=-1)
-    near, far = np.zeros(scan.n_views), apart.max(axis=1)
-    z = scan.source[:, 2]
-    top = z + np.maximum(near * high, far * high)
-    bottom = z + np.minimum(near * low, far * low)
-    return np.flatnonzero((bottom <= corners[:, 2].max()) & (top >= corners[:, 2].min()))
-
-
-def _slopes(scan: ScanGeometry) -> tuple[HostArray, HostArray]:
-    """The least and the greatest rise of a view's rays in z per transaxial mm, a little wider than they are.
-
-    They are read from the outer rows at a few columns; between those the distance changes by less than the margin.
-    """
-    rim = replace(
-        scan,
-        n_rows=2,
-        n_columns=RIM_COLUMNS,
-        row_step=scan.row_step * max(scan.n_rows - 1, 1e-6),
-        column_step=scan.column_step * max(scan.n_columns - 1, 1e-6) / (RIM_COLUMNS - 1),
-    )
-    away = np.stack([rim.pixels(view) - scan.source[view] for view in range(scan.n_views)])
-    slopes = (away[..., 2] / np.linalg.norm(away[..., :2], axis=-1)).reshape(scan.n_views, -1)
-    low, high = slopes.min(axis=1), slopes.max(axis=1)
-    margin = SLOPE_MARGIN * np.maximum(np.abs(low), np.abs(high))
-    return low - margin, high + margin
 
 
 def _pieces(n: int, n_pieces: int) -> Iterator[slice]:

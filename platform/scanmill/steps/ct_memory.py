@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,8 +30,11 @@ class Cut:
     peak_bytes: int
 
 
-def cut_for(params: ReconstructParams, grid: VolumeGeometry, scan: ScanGeometry, ctx: Context) -> Cut:
-    """The largest parts that fit, starting from the share ``ctx.tile`` that the engine allows.
+def cut_for(
+    params: ReconstructParams, grid: VolumeGeometry, scan: ScanGeometry, ctx: Context, *, incoming_bytes: int = 0
+) -> Cut:
+    """The largest parts that fit, starting from the share ``ctx.tile`` that the engine allows; the data count as
+    ``incoming_bytes`` where they are not on the device yet.
 
     The image is the same however it is cut: filtered methods make slabs of it, and so do iterative ones whose slices
     are independent; the others keep image and data whole and project in slabs and chunks of views. Raises InputError
@@ -42,6 +45,8 @@ def cut_for(params: ReconstructParams, grid: VolumeGeometry, scan: ScanGeometry,
     near = to_device(np.zeros(1, np.float32), ctx.device)
     while True:
         cut = cut_at(tile, params, grid, scan, ctx.device)
+        if cut.home == ctx.device:
+            cut = replace(cut, peak_bytes=cut.peak_bytes + incoming_bytes)
         if cut.peak_bytes <= memory_of(near)[1] or tile <= LEAST_SHARE:
             break
         tile /= 2
@@ -58,18 +63,25 @@ def cut_at(tile: float, params: ReconstructParams, grid: VolumeGeometry, scan: S
     from scanmill.operators.projection_memory import predict_bytes
 
     n_voxels, n_pixels = math.prod(grid.shape), math.prod(scan.shape)
-    whole = predict_peak(params.method, grid, scan, n_subsets=params.n_subsets, device=device)
     if tile >= 1:
-        return Cut(1.0, None, device, whole)
+        peak = predict_peak(params.method, grid, scan, n_subsets=params.n_subsets, device=device)
+        return Cut(1.0, None, device, peak)
     if params.method in FILTERED or (params.method in SEPARABLE and scan.beam != "cone"):
         share = max(tile, 1 / grid.shape[0])
-        pixels = n_pixels if scan.beam == "cone" else int(share * n_pixels)
-        if params.method in FILTERED:
-            part = held_bytes(params.method, int(share * n_voxels), pixels)
-        else:
-            part = int(share * whole)
-        return Cut(share, None, device, part + 4 * n_voxels)
+        slab = predict_peak(params.method, *_middle_slab(grid, scan, share), n_subsets=params.n_subsets, device=device)
+        return Cut(share, None, device, slab + 4 * n_voxels)
     budget = int(tile * predict_bytes(grid, scan, device=device))
     held = held_bytes(params.method, n_voxels, n_pixels, n_subsets=params.n_subsets)
     home = "cpu"
     return Cut(1.0, budget, home, budget + (held if device == "cpu" else 0))
+
+
+def _middle_slab(grid: VolumeGeometry, scan: ScanGeometry, share: float) -> tuple[VolumeGeometry, ScanGeometry]:
+    """A slab of the grid and what it needs of the scan: of a helix, the middle meets most."""
+    from scanmill.operators.split_projection import rows_of
+
+    thickness = math.ceil(grid.shape[0] * share)
+    start = (grid.shape[0] - thickness) // 2
+    rows = slice(start, start + thickness)
+    part = grid.crop(rows, slice(None), slice(None))
+    return part, scan if scan.beam == "cone" else rows_of(scan, rows)

@@ -14,7 +14,7 @@ from scanmill.errors import InputError
 from scanmill.geometry import VolumeGeometry
 from scanmill.steps.contract import Context
 from scanmill.steps.ct_counts import blank_counts
-from scanmill.steps.ct_helix import FILTERED, reconstruct_helix, refuse_circle_methods
+from scanmill.steps.ct_helix import FILTERED, reconstruct_helix, refuse_circle_methods, views_of_a_turn
 from scanmill.steps.ct_iterative import DEFAULT_ITERATIONS, METHODS, Problem
 from scanmill.steps.ct_params import ReconstructParams
 
@@ -55,11 +55,12 @@ def check(scan: Projections, params: ReconstructParams) -> tuple[str, ...]:
 
 
 def _few_views(scan: Projections, params: ReconstructParams) -> list[str]:
-    n_views, n_columns = scan.geometry.n_views, scan.geometry.n_columns
-    wanted = VIEWS_PER_COLUMN.get(params.method, 0.12) * n_columns
-    if n_views >= wanted:
+    n_views, n_columns, of = views_of_a_turn(scan.geometry), scan.geometry.n_columns, ""
+    if n_views < scan.geometry.n_views:
+        of = " a turn"
+    if n_views >= VIEWS_PER_COLUMN.get(params.method, 0.12) * n_columns:
         return []
-    return [f"too few views for {params.method}: {n_views} for {n_columns} columns, expect streaks"]
+    return [f"too few views for {params.method}: {n_views}{of} for {n_columns} columns, expect streaks"]
 
 
 def _few_photons(scan: Projections, params: ReconstructParams) -> list[str]:

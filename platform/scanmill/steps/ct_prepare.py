@@ -10,21 +10,23 @@ from scanmill.algorithms import preparation
 from scanmill.arrays import Array, to_device
 from scanmill.data import Projections
 from scanmill.steps.contract import Context, Output, Port, Prediction, Step
-from scanmill.steps.ct_corrections import Notes, corrected
+from scanmill.steps.ct_corrections import corrected
+from scanmill.steps.ct_of_views import Notes
+from scanmill.steps.ct_prepare_memory import held_bytes, home_for
 from scanmill.steps.ct_prepare_params import PrepareParams
 from scanmill.steps.expected import expect
 from scanmill.steps.pictures import sinogram
 from scanmill.steps.sizes import scan_pixels
 
-HELD, HELD_CORRECTING = 4, 14
-"""Arrays of the scan's size in float32 at the peak; sorting for rings needs most."""
-
 
 def run(inputs: Mapping[str, Any], params: PrepareParams, ctx: Context) -> Output:
-    """Line integrals (or transmissions) on the step's device; metrics: floored_share, axis_column, and what each
-    correction found: bad_pixels, scatter_share, smoothed_share, zero_share, truncated_share."""
+    """Line integrals (or transmissions) on the step's device, or on the host where that is too small.
+
+    Metrics: floored_share, axis_column, and what each correction found: bad_pixels, scatter_share, smoothed_share,
+    zero_share, truncated_share.
+    """
     scan = expect(inputs, "scan", Projections)
-    scan = replace(scan, array=to_device(scan.array, ctx.device))
+    scan = replace(scan, array=to_device(scan.array, home_for(scan.array.size, params, ctx.device)))
     notes = Notes({"floored_share": 0.0})
     prepared = corrected(scan, params, notes)
     metrics = notes.metrics
@@ -75,9 +77,9 @@ def _predict(columns: Mapping[str, Any], params: PrepareParams, device: str) -> 
     pixels = scan_pixels(columns) * (1 + 2 * (params.truncation or 0))
     asked = [params.bad_pixels, params.scatter, params.starvation, params.beam_hardening, params.rings]
     n_corrections = sum(bool(one) for one in asked)
+    held = 0 if device == "cpu" else 4 * scan_pixels(columns) + held_bytes(scan_pixels(columns), params)
     seconds = 0.02 + pixels * (1 + 10 * n_corrections) / 2e7 + (2.0 if params.center == "find" else 0.0)
-    arrays = HELD if not n_corrections else HELD_CORRECTING
-    return Prediction(seconds, 0 if device == "cpu" else int(4 * arrays * pixels))
+    return Prediction(seconds, held)
 
 
 STEP = Step(

@@ -62,7 +62,7 @@ class PrepareParams(Params):
         default=None, description="straighten water: {kvp: 120}, or coefficients of a fitted polynomial"
     )
     rings: int | None = Field(
-        default=None, ge=3, le=1001, description="remove stripes by a median over so many (odd) columns; 11 is usual"
+        default=None, ge=3, le=1001, description="remove stripes by a median over so many (odd) columns; 7 is usual"
     )
     ring_method: Literal["offset", "sorted"] = Field(
         default="offset", description="offset: wrong gains; sorted: also stripes that depend on the intensity"

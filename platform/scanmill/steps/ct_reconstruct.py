@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from scanmill.arrays import Array, to_device, xp_of
+from scanmill.arrays import Array, device_of, to_device, xp_of
 from scanmill.data import Projections, Volume
 from scanmill.errors import InputError
 from scanmill.geometry import VolumeGeometry
 from scanmill.steps.contract import Context, Output, Port, Prediction, Step
 from scanmill.steps.ct_grid import grid_for
-from scanmill.steps.ct_helix import FILTERED, long_object, unseen_warning
+from scanmill.steps.ct_helix import FILTERED, half_seen_warnings, long_object, unseen_warning
 from scanmill.steps.ct_iterative import DEFAULT_ITERATIONS
 from scanmill.steps.ct_memory import Cut, cut_for
 from scanmill.steps.ct_methods import check, reconstruct
@@ -39,8 +39,10 @@ def run(inputs: Mapping[str, Any], params: ReconstructParams, ctx: Context) -> O
     if start is not None and not start.geometry.is_close(grid):
         raise InputError("the start lies on another grid", expected=grid.shape, got=start.geometry.shape)
     first = None if start is None else in_attenuation(start, scan).array
+    warnings = (*warnings, *half_seen_warnings(scan.geometry, grid, params))
     long = long_object(scan, grid, params, first)
-    cut = cut_for(params, long.grid, long.scan.geometry, ctx)
+    incoming = 0 if device_of(long.scan.array) == ctx.device else long.scan.array.nbytes
+    cut = cut_for(params, long.grid, long.scan.geometry, ctx, incoming_bytes=incoming)
     scan = replace(long.scan, array=to_device(long.scan.array, cut.home))
     array, metrics = _in_slabs(list(slabs(scan, long.grid, cut.slab_share)), cut, params, ctx, long.start)
     image = in_unit(Volume(array[long.wanted], grid, "1/mm"), params.unit, scan)
@@ -50,17 +52,19 @@ def run(inputs: Mapping[str, Any], params: ReconstructParams, ctx: Context) -> O
 def _in_slabs(
     parts: list[Slab], cut: Cut, params: ReconstructParams, ctx: Context, start: Array | None
 ) -> tuple[Array, dict[str, float]]:
-    """The slabs one after another; the metrics are those of the last, but for the largest unseen_share."""
+    """The slabs one after another; the metrics are those of the last, but for unseen_share, that of all."""
     done: list[Array] = []
     metrics: dict[str, float] = {}
-    first = 0
+    n_slices = sum(grid.shape[0] for _, grid in parts)
+    unseen, first = 0.0, 0
     for scan, grid in parts:
         begin = None if start is None else start[first : first + grid.shape[0]]
-        array, latest = reconstruct(scan, grid, params, ctx, begin, operator_bytes=cut.operator_bytes)
-        unseen = [m["unseen_share"] for m in (metrics, latest) if "unseen_share" in m]
-        metrics = {**latest, **({"unseen_share": max(unseen)} if unseen else {})}
+        array, metrics = reconstruct(scan, grid, params, ctx, begin, operator_bytes=cut.operator_bytes)
+        unseen += metrics.get("unseen_share", 0.0) * grid.shape[0] / n_slices
         done.append(array)
         first += grid.shape[0]
+    if "unseen_share" in metrics:
+        metrics["unseen_share"] = unseen
     return done[0] if len(done) == 1 else xp_of(done[0]).concatenate(done), metrics
 
 

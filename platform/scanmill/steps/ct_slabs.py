@@ -35,4 +35,7 @@ def rows_of(scan: Projections, start: int, stop: int) -> Projections:
 
     part = geometry_of_rows(scan.geometry, slice(start, stop))
     fields = {n: f[start:stop] for n, f in (("dark", scan.dark), ("flat", scan.flat)) if f is not None}
-    return replace(scan, array=scan.array[:, start:stop], geometry=part, **fields)
+    photons = scan.photons
+    if photons is not None and not isinstance(photons, float | int) and photons.shape[1] > 1:
+        photons = photons[:, start:stop]
+    return replace(scan, array=scan.array[:, start:stop], geometry=part, photons=photons, **fields)

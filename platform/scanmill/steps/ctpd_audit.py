@@ -32,7 +32,8 @@ class Flip:
     standard errors that is, and what it means.
 
     ``symmetry``: a mirror image, which no data can tell. ``too small to see``: within the noise and interpolation of
-    this scan. ``nothing to turn``: it changes nothing, as where the tags are zero. ``doubtful``: the turned rule fits better.
+    this scan. ``nothing to turn``: it changes nothing, as where the tags are zero. ``doubtful``: the turned rule fits
+    better.
     """
 
     rule: str

@@ -14,15 +14,21 @@ GIB = 2**30
 def require_memory(peak_bytes: int, near: Array, what: str) -> None:
     """Raise InputError where ``peak_bytes`` are more than the device of ``near`` has at all, and ResourceError where
     they are only more than is free now."""
-    total, free = memory_of(near)
-    asked = f"{peak_bytes / GIB:.2f} GiB"
+    refuse_impossible(peak_bytes, near, what)
+    free = memory_of(near)[1]
+    if peak_bytes > free:
+        raise ResourceError(f"not enough memory is free for {what}", expected=f"{peak_bytes / GIB:.2f} GiB",
+                            got=f"{free / GIB:.2f} GiB")  # fmt: skip
+
+
+def refuse_impossible(peak_bytes: int, near: Array, what: str) -> None:
+    """Raise InputError where ``peak_bytes`` are more than the device of ``near`` has at all."""
+    total = memory_of(near)[0]
     if peak_bytes > total:
         raise InputError(
-            f"{what} would not fit into memory", expected=f"at most {total / GIB:.2f} GiB", got=asked,
-            do="choose a smaller grid, or a device with more memory",
+            f"{what} would not fit into memory", expected=f"at most {total / GIB:.2f} GiB",
+            got=f"{peak_bytes / GIB:.2f} GiB", do="choose a smaller grid, or a device with more memory",
         )  # fmt: skip
-    if peak_bytes > free:
-        raise ResourceError(f"not enough memory is free for {what}", expected=asked, got=f"{free / GIB:.2f} GiB")
 
 
 def memory_of(near: Array) -> tuple[int, int]:

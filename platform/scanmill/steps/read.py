@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
+import numpy as np
 from pydantic import Field
 
 from scanmill.data import Labels, Projections, Volume
 from scanmill.errors import InputError
 from scanmill.io.card import Card
 from scanmill.steps.contract import Context, InputFile, Output, Params, Prediction, Row, Step
+from scanmill.steps.memory import refuse_impossible
 
 Value = Volume | Labels | Projections
 READ_BYTES_PER_SECOND = 200e6
@@ -94,6 +97,7 @@ def _ctpd(reader: str, files: Iterable[InputFile], warnings: list[str]) -> Proje
         by_name = {PurePosixPath(file.relative_path).name: file.path for file in files}
         scan = open_store(by_name[PROJECTIONS], by_name[VIEWS])
     warnings += scan.warnings
+    refuse_impossible(4 * math.prod(scan.geometry.shape), np.zeros(1), "the scan")
     return scan.projections()
 
 

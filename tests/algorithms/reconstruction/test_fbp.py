@@ -40,6 +40,11 @@ def fan(angles, **knobs):
     return ScanGeometry.fan(angles, knobs.pop("n_columns", 241), 0.8, **FAN, **knobs)
 
 
+def arc(angles, **knobs):
+    """A fan on a cylindrical detector, its columns at equal angles."""
+    return fan(angles, detector_shape="cylindrical", **knobs)
+
+
 ARCS = np.concatenate([turn(235, 340, 0.5), turn(0, 100, 0.5), turn(110, 220, 0.5)])
 SCANS = {
     "parallel, half a turn": parallel(turn(0, 180, 1)),
@@ -54,6 +59,10 @@ SCANS = {
     "fan, three arcs": fan(ARCS),
     "fan, golden angles": fan(golden(500, 360)),
     "fan, half a detector": fan(turn(0, 360, 0.5), n_columns=150, axis_column=22.0),
+    "equiangular fan, a turn": arc(turn(0, 360, 1)),
+    "equiangular fan, a short scan": arc(turn(40, 254, 0.5)),
+    "equiangular fan, three arcs": arc(ARCS),
+    "equiangular fan, half a detector": arc(turn(0, 360, 0.5), n_columns=150, axis_column=22.0),
 }
 
 

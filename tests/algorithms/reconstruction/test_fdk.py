@@ -28,6 +28,12 @@ SCANS = {
     "a short scan": cone(30, 242, 1),
     "the axis off the middle": cone(0, 360, 2, axis_column=77.2, axis_row=30.0),
     "half a detector": cone(0, 360, 1, n_columns=100, axis_column=16.0),
+    "a cylinder, a turn": cone(0, 360, 2, detector_shape="cylindrical"),
+    "a cylinder, a short scan": cone(30, 242, 1, detector_shape="cylindrical"),
+    "a cylinder, the axis off the middle": cone(
+        0, 360, 2, axis_column=77.2, axis_row=30.0, detector_shape="cylindrical"
+    ),
+    "half a cylinder": cone(0, 360, 1, n_columns=100, axis_column=16.0, detector_shape="cylindrical"),
 }
 
 

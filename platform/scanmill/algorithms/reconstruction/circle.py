@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,6 +35,10 @@ class Circle:
     def gamma(self) -> HostArray:
         """The angle between each column's ray and the central one in rad, (n_views, n_columns); 0 if parallel."""
         return self.t / self.distance if self.cylindrical else np.arctan(self.t / self.distance)
+
+    def views(self, chosen: slice) -> Circle:
+        """The circle of some views."""
+        return replace(self, angles=self.angles[chosen], t=self.t[chosen], z=self.z[chosen])
 
 
 def circle_of(scan: ScanGeometry) -> Circle:

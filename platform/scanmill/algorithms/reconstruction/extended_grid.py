@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
 
 import numpy as np
 
-from scanmill.algorithms.reconstruction.helical.fan_rays import steepest_rise
-from scanmill.arrays import Array, HostArray, xp_of
+from scanmill.arrays import Array, xp_of
 from scanmill.geometry import ScanGeometry, VolumeGeometry
+from scanmill.operators.cone_reach import steepest_rise
 
 
 def extended_grid(grid: VolumeGeometry, scan: ScanGeometry) -> tuple[VolumeGeometry, slice]:
@@ -25,7 +24,7 @@ def extended_grid(grid: VolumeGeometry, scan: ScanGeometry) -> tuple[VolumeGeome
     ...                          source_to_detector=100.0)
     >>> longer, wanted = extended_grid(VolumeGeometry.centered((4, 30, 40)), scan)
     >>> longer.shape, wanted
-    ((14, 30, 40), slice(5, 9, None))
+    ((16, 30, 40), slice(6, 10, None))
     """
     nz = grid.shape[0]
     if scan.beam != "cone":
@@ -35,17 +34,6 @@ def extended_grid(grid: VolumeGeometry, scan: ScanGeometry) -> tuple[VolumeGeome
     origin = tuple(float(v) for v in grid.to_points([0, 0, -n]))
     longer = replace(grid, shape=(nz + 2 * n, *grid.shape[1:]), origin=origin)  # type: ignore[arg-type]
     return longer, slice(n, n + nz)
-
-
-def views_meeting(grid: VolumeGeometry, scan: ScanGeometry) -> HostArray:
-    """The views whose cone can meet the grid, as indices; all of them for other beams."""
-    if scan.beam != "cone":
-        return np.arange(scan.n_views)
-    ends = [(-0.5, n - 0.5) for n in reversed(grid.shape)]
-    corners = grid.to_points(list(itertools.product(*ends)))
-    away = np.linalg.norm(scan.source[:, :2], axis=1) + np.linalg.norm(corners[:, :2], axis=1).max()
-    reach, z = steepest_rise(scan) * away, scan.source[:, 2]
-    return np.flatnonzero((z - reach <= corners[:, 2].max()) & (z + reach >= corners[:, 2].min()))
 
 
 def extended_image(image: Array, longer: VolumeGeometry, wanted: slice) -> Array:

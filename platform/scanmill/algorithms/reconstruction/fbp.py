@@ -21,11 +21,12 @@ def fbp(
     redundancy: Redundancy = "auto",
     max_gap_deg: float | None = None,
 ) -> Volume:
-    """Filtered backprojection of line integrals from a circular parallel or flat-detector fan scan, in 1/mm.
+    """Filtered backprojection of line integrals from a circular parallel or fan scan, in 1/mm.
 
     f(x) = Σ_β U(x, β)⁻² (h * (w cos γ · p))(β, t(x, β)) (Kak & Slaney 1988, ch. 3, eqs. 61 and 133; U = 1 for
-    parallel rays), where w holds the angular step and each ray's share of its line (`ray_weights`): views in any
-    order, in unequal steps, in several arcs, over more or less than a turn, the axis off the detector's middle.
+    parallel rays; on a cylindrical detector t is an arc, and h and U are those of section 3.4.1), where w holds the
+    angular step and each ray's share of its line (`ray_weights`): views in any order, in unequal steps, in several
+    arcs, over more or less than a turn, the axis off the detector's middle.
     Below a short scan the lines that nobody measured stay missing.
 
     ``cutoff`` is a fraction of the Nyquist frequency. An angular gap wider than ``max_gap_deg`` (three median steps

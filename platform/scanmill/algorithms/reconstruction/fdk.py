@@ -21,10 +21,11 @@ def fdk(
     redundancy: Redundancy = "auto",
     max_gap_deg: float | None = None,
 ) -> Volume:
-    """Feldkamp's reconstruction of line integrals from a circular flat-detector cone scan, full or short, in 1/mm.
+    """Feldkamp's reconstruction of line integrals from a circular cone scan, full or short, in 1/mm.
 
     f(x) = Σ_β U(x, β)⁻² (h * (w D / √(D² + t² + z²) · p))(β, t(x, β), z(x, β)) (Feldkamp, Davis & Kress, J. Opt. Soc.
-    Am. A 1 (1984) 612), the fan's FBP with the rays' slope added. Each ray's share w is that of its column in the
+    Am. A 1 (1984) 612), the fan's FBP with the rays' slope added; on a cylindrical detector with the equiangular fan's
+    filter and U, and cos γ · D / √(D² + z²) for the cosine. Each ray's share w is that of its column in the
     midplane (`ray_weights`; Parker's for a short scan), which holds exactly there: away from the midplane values
     fall off with the cone angle. Knobs and errors as in `fbp`.
     """

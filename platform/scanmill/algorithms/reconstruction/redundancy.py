@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -20,6 +20,9 @@ HOLE_STEPS = 3.0
 SAME_ANGLE_RAD = 1e-7
 """Views closer than this are measurements of the same angle."""
 FULL_TURN = 2 * np.pi
+ALL = slice(None)
+VIEWS_AT_ONCE = 64
+"""For so many views the tables of a share are held at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,32 +103,39 @@ def ray_weights(circle: Circle, *, redundancy: Redundancy = "auto", max_gap_rad:
     arcs = arcs_of(circle.angles, max_gap_rad=max_gap_rad)
     if redundancy == "parker" and not is_short_scan(circle, arcs):
         raise InputError("Parker's weights need one arc from π + fan angle to 3π/2", got=arcs.length.round(4).tolist())
-    if redundancy != "smooth" and is_short_scan(circle, arcs):
-        share = parker_share(circle, arcs)
-    else:
-        share = smooth_share(circle, arcs)
-    return np.asarray(share * arcs.step[:, None])
+    share_of = parker_share if redundancy != "smooth" and is_short_scan(circle, arcs) else smooth_share
+    weights = arcs.step[:, None] + np.zeros(circle.t.shape)
+    for start in range(0, len(weights), VIEWS_AT_ONCE):
+        views = slice(start, start + VIEWS_AT_ONCE)
+        weights[views] *= share_of(circle, arcs, views)
+    return weights
 
 
-def smooth_share(circle: Circle, arcs: Arcs) -> HostArray:
-    """c / (c + c') with c = sin²(π/2 min(1, distance to the arc's end / 10°)) times the same of the detector's edge."""
+def smooth_share(circle: Circle, arcs: Arcs, views: slice = ALL) -> HostArray:
+    """c / (c + c') with c = sin²(π/2 min(1, distance to the arc's end / 10°)) times the same of the detector's edge.
+
+    For the rays of some views, (views, n_columns).
+    """
+    part = circle.views(views)
     lower, upper = circle.t[:, :1] - circle.spacing / 2, circle.t[:, -1:] + circle.spacing / 2
-    other_angle = circle.angles[:, None] + np.pi - 2 * circle.gamma
+    other_angle = part.angles[:, None] + np.pi - 2 * part.gamma
     other_view = _nearest_view(circle.angles, other_angle)
-    own = _rise(arcs.distance_to_end(circle.angles)[:, None], TAPER_RAD) * _edge(circle.t, lower, upper)
+    own = _rise(arcs.distance_to_end(part.angles)[:, None], TAPER_RAD) * _edge(part.t, lower[views], upper[views])
     other = _rise(arcs.distance_to_end(other_angle), TAPER_RAD)
-    other = other * _edge(-circle.t, lower[other_view, 0], upper[other_view, 0])
+    other = other * _edge(-part.t, lower[other_view, 0], upper[other_view, 0])
     return np.asarray(own / (own + other))
 
 
-def parker_share(circle: Circle, arcs: Arcs) -> HostArray:
+def parker_share(circle: Circle, arcs: Arcs, views: slice = ALL) -> HostArray:
     """Parker, Med. Phys. 9 (1982) 254, eq. 12, with the overscan angle δ = (arc - π) / 2 in place of the half fan.
 
-    Parker's γ has the other sign. An overscan (δ beyond the half fan) is Silver, Med. Phys. 27 (2000) 773.
+    For the rays of some views, (views, n_columns). Parker's γ has the other sign. An overscan (δ beyond the half fan)
+    is Silver, Med. Phys. 27 (2000) 773.
     """
+    part = circle.views(views)
     delta = (arcs.length[0] - np.pi) / 2
-    beta = np.mod(circle.angles - arcs.start[0], FULL_TURN)[:, None]
-    gamma = -circle.gamma
+    beta = np.mod(part.angles - arcs.start[0], FULL_TURN)[:, None]
+    gamma = -part.gamma
     with np.errstate(divide="ignore", invalid="ignore"):
         rise = np.sin(np.pi / 4 * beta / (delta - gamma)) ** 2
         fall = np.sin(np.pi / 4 * (np.pi + 2 * delta - beta) / (delta + gamma)) ** 2
@@ -138,7 +148,7 @@ def is_short_scan(circle: Circle, arcs: Arcs) -> bool:
     if len(arcs.length) > 1 or not np.isfinite(circle.distance):
         return False
     lopsided = np.abs(circle.t[:, 0] + circle.t[:, -1]).max() > circle.spacing
-    widest = float(np.abs(circle.gamma).max())
+    widest = float(np.abs(replace(circle, t=circle.t[:, [0, -1]]).gamma).max())
     return bool(not lopsided and np.pi + 2 * widest <= arcs.length[0] < 1.5 * np.pi)
 
 

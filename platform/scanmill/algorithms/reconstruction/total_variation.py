@@ -30,6 +30,6 @@ def inside_ball(dual: Array, radius: float) -> Array:
 
 
 def check_weight(weight: float) -> None:
-    """SpecError unless the weight of the total variation is zero or more."""
+    """SpecError unless the weight of a penalty is zero or more."""
     if not 0 <= weight < float("inf"):
-        raise SpecError("the weight of the total variation must not be negative", got=weight)
+        raise SpecError("the weight of the penalty must not be negative", got=weight)

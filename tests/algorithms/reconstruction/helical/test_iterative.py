@@ -5,9 +5,10 @@ import pytest
 
 import helices
 from scanmill.algorithms.reconstruction import os_sart, pwls
-from scanmill.algorithms.reconstruction.extended_grid import extended_grid, extended_image, views_meeting
+from scanmill.algorithms.reconstruction.extended_grid import extended_grid, extended_image
 from scanmill.algorithms.reconstruction.helical import wfbp
 from scanmill.geometry import ScanGeometry
+from scanmill.operators.cone_reach import views_meeting
 from scanmill.operators.projection import ProjectionOp
 
 

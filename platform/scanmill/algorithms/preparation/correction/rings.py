@@ -34,7 +34,8 @@ def remove_rings(sinogram: Array, *, size: int = 7, method: RingMethod = "offset
     M. Drakopoulos, "Superior techniques for eliminating ring artifacts in X-ray micro-tomography", Opt. Express 26
     (2018) 28396, algorithm 3). It rounds every steep edge a little, and harms coarse detectors.
 
-    ``size`` is odd and more than twice the width of a stripe that is not bridged; a small one spares the object. Raises InputError for NaN, SpecError for another size.
+    ``size`` is odd and more than twice the width of a stripe that is not bridged; a small one spares the object.
+    Raises InputError for NaN, SpecError for another size.
 
     >>> import numpy as np
     >>> ramp = np.linspace(0, 1, 5)[:, None, None] + np.zeros((5, 1, 7))

@@ -59,15 +59,6 @@ def fan_rays(scan: ScanGeometry, columns: HostArray | None = None, gantry: HostA
     )  # fmt: skip
 
 
-def steepest_rise(scan: ScanGeometry) -> float:
-    """The largest rise of a cone's ray, in mm along z a transaxial mm (a little less for tilted detectors)."""
-    columns = np.unique([0, (scan.n_columns - 1) // 2, scan.n_columns // 2, scan.n_columns - 1])
-    away = _middle_row(scan, columns - (scan.n_columns - 1) / 2) - scan.source[:, None, :2]
-    middle = scan.detector[:, 2] - scan.source[:, 2]
-    height = np.abs(middle) + (scan.n_rows - 1) / 2 * np.abs(scan.row_step[:, 2])
-    return float((height[:, None] / np.linalg.norm(away, axis=-1)).max())
-
-
 def _sideways(scan: ScanGeometry) -> float:
     return float(np.abs(np.linalg.norm(scan.row_step[:, :2], axis=1) / scan.row_spacing).max())
 

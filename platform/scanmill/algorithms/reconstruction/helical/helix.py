@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scanmill.algorithms.reconstruction.helical.fan_rays import FanRays, fan_rays, steepest_rise
+from scanmill.algorithms.reconstruction.helical.fan_rays import FanRays, fan_rays
 from scanmill.algorithms.reconstruction.helical.focal_spots import focal_spots
 from scanmill.arrays import HostArray
 from scanmill.errors import InputError
 from scanmill.geometry import ScanGeometry
+from scanmill.operators.cone_reach import steepest_rise
 
 HOLE_STEPS = 3.0
 """An angular step wider than this many median steps is a hole in the scan."""
@@ -60,9 +61,10 @@ class Helix:
         return np.stack([z.min(axis=0), z.max(axis=0)])
 
     def reach(self, radius: float) -> float:
-        """How far in mm along z from its source a ray may meet the cylinder of that radius."""
+        """How far in mm along z from its source a ray, to the detector's very edge, may meet the cylinder of that
+        radius."""
         distance = float(np.linalg.norm(self.scan.source[:, :2], axis=1).max())
-        return steepest_rise(self.scan) * (distance + radius)
+        return steepest_rise(self.scan, beyond_rows=0.5) * (distance + radius)
 
 
 def helix_of(scan: ScanGeometry) -> Helix:

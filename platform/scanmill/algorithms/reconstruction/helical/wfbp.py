@@ -38,7 +38,10 @@ def wfbp(
     ``cutoff`` is a fraction of the Nyquist frequency. Raises InputError where the scan is no helix around z, and where
     no voxel is seen.
     """
-    return wfbp_and_unseen(projections, grid, window=window, cutoff=cutoff, taper=taper)[0]
+    image, unseen = wfbp_and_unseen(projections, grid, window=window, cutoff=cutoff, taper=taper)
+    if unseen >= 1:
+        raise InputError("the scan sees no voxel of the grid over half a turn", do="look at pitch and z of the grid")
+    return image
 
 
 def wfbp_and_unseen(
@@ -49,23 +52,24 @@ def wfbp_and_unseen(
     cutoff: float = 1.0,
     taper: float = TAPER,
 ) -> tuple[Volume, float]:
-    """`wfbp` and the share of the voxels in the field of view that some θ never sees; these are 0."""
+    """`wfbp` and the share of the voxels in the field of view that some θ never sees; these are 0, and may be all."""
     if projections.quantity != "line_integral":
         raise InputError("wrong quantity", expected="line_integral", got=projections.quantity, do="prepare the counts")
     if not 0 < taper <= 1:
         raise SpecError("the taper is a part of the detector", expected="in (0, 1]", got=taper)
     helix = helix_of(projections.geometry)
     chosen = thetas_for(helix, grid)
+    if chosen.stop == 0:
+        return Volume(xp_of(projections.array).zeros(grid.shape, np.float32), grid, "1/mm"), 1.0
     with use_device(device_of(projections.array)):
-        filtered, tables = _filtered(projections.array, helix, helix.angles[chosen], window, cutoff)
+        z = float(grid.to_points([0, 0, 0])[2])
+        filtered, tables = _filtered(projections.array, helix, helix.angles[chosen], z, window, cutoff)
         array, unseen = _backproject(filtered, tables, helix, helix.angles[chosen], grid, taper)
-    if unseen >= 1:
-        raise InputError("the scan sees no voxel of the grid over half a turn", do="look at pitch and z of the grid")
     return Volume(array, grid, "1/mm"), unseen
 
 
 def thetas_for(helix: Helix, grid: VolumeGeometry) -> slice:
-    """The parallel views whose rays can meet the grid; InputError where there are none."""
+    """The parallel views whose rays can meet the grid; empty where there are none."""
     axis = np.asarray(grid.direction)[:, 2]
     if abs(abs(axis[2]) - 1) > 1e-6:
         raise InputError("the grid's slices must lie in planes of constant z", got=tuple(axis.round(6)))
@@ -74,53 +78,59 @@ def thetas_for(helix: Helix, grid: VolumeGeometry) -> slice:
     low, high = helix.source_z()
     met = np.flatnonzero((low - reach <= z.max()) & (high + reach >= z.min()))
     if len(met) == 0:
-        got = (round(float(z.min()), 2), round(float(z.max()), 2))
-        raise InputError("the scan does not reach the grid", got=f"z = {got[0]} ... {got[1]} mm")
+        return slice(0, 0)
     return slice(int(met[0]), int(met[-1]) + 1)
 
 
-def _filtered(y: Array, helix: Helix, angles: HostArray, window: Window, cutoff: float) -> tuple[Array, HostArray]:
-    """The filtered parallel rays (group, theta, t, row), and the kernel's tables (group, 4, theta, t) in float64."""
+def _filtered(
+    y: Array, helix: Helix, angles: HostArray, z: float, window: Window, cutoff: float
+) -> tuple[Array, Array]:
+    """The filtered parallel rays (group, theta, t, row), and the kernel's tables (group, 4, theta, t), whose heights
+    count from ``z``: short numbers keep their digits."""
     xp = xp_of(y)
     y = y.astype(np.float64 if y.dtype == np.float64 else np.float32, copy=False)
     shape = (len(helix.groups), len(angles), helix.n_t)
     filtered = xp.empty((*shape, y.shape[1]), dtype=y.dtype)
-    tables = np.empty((shape[0], 4, *shape[1:]))
+    tables = xp.empty((shape[0], 4, *shape[1:]), dtype=y.dtype)
     for group in range(shape[0]):
         for start in range(0, len(angles), THETAS_AT_ONCE):
             part = slice(start, start + THETAS_AT_ONCE)
             parallels, (source_l, source_z, rise, rise_step) = rebin(y, helix, group, angles[part])
             lines = ramp_filter(parallels, helix.t_step, window=window, cutoff=cutoff)
             filtered[group, part] = xp.moveaxis(lines, 1, 2)
-            tables[group, :, part] = np.stack([source_z, source_l, 1 / rise_step, -rise / rise_step])
+            tables[group, :, part] = xp.asarray(np.stack([source_z - z, source_l, 1 / rise_step, -rise / rise_step]))
     return filtered, tables
 
 
 def _backproject(
-    filtered: Array, tables: HostArray, helix: Helix, angles: HostArray, grid: VolumeGeometry, taper: float
+    filtered: Array, tables: Array, helix: Helix, angles: HostArray, grid: VolumeGeometry, taper: float
 ) -> tuple[Array, float]:
     """The image (z, y, x), and the share of its voxels in the field of view that some θ never sees."""
-    from scanmill.kernels import helix as kernels
-
     xp, dtype = xp_of(filtered), filtered.dtype
     nz, ny, nx = grid.shape
-    z = grid.to_points([[0, 0, 0], [0, 0, 1]])[:, 2]
-    middle = float(z[0])  # the tables' z counts from the first slice: short numbers keep their digits
-    tables = tables.copy()
-    tables[:, 0] -= middle
     x, y = np.moveaxis(grid.crop(slice(1), slice(None), slice(None)).voxel_points()[0, ..., :2].reshape(-1, 2), 1, 0)
     inside = np.flatnonzero(np.hypot(x, y) <= helix.field_radius)
     place = xp.asarray(np.stack([x, y])[:, inside], dtype=dtype)
-    sizes = xp.asarray([helix.t, 1 / helix.t_step, taper, 0.0, z[1] - z[0]], dtype=dtype)
-    tables, turn = (xp.asarray(a, dtype=dtype) for a in (tables, np.stack([np.cos(angles), np.sin(angles)])))
+    z_step = np.asarray(grid.direction)[2, 2] * grid.spacing[2]
+    sizes = xp.asarray([helix.t, 1 / helix.t_step, taper, 0.0, z_step], dtype=dtype)
+    turn = xp.asarray(np.stack([np.cos(angles), np.sin(angles)]), dtype=dtype)
+    rays = (filtered, tables, turn)
     image = xp.zeros((nz, ny * nx), dtype=dtype)
     n_unseen = 0
     for start in range(0, len(inside), COLUMNS_AT_ONCE):
-        columns = inside[start : start + COLUMNS_AT_ONCE]
-        out, scratch = (xp.empty((2, len(columns), nz), dtype=dtype) for _ in range(2))
-        here = xp.ascontiguousarray(place[:, start : start + COLUMNS_AT_ONCE])
-        kernels.BACKPROJECT(len(columns), filtered, tables, turn, here, sizes, helix.n_half, scratch, out)
-        unseen = out[1] > 0
-        n_unseen += int(unseen.sum())
-        image[:, xp.asarray(columns)] = xp.where(unseen, 0, out[0]).T * dtype.type(np.pi / helix.n_half)
+        part = slice(start, start + COLUMNS_AT_ONCE)
+        values, unseen = _columns(rays, xp.ascontiguousarray(place[:, part]), sizes, nz, helix.n_half)
+        image[:, xp.asarray(inside[part])] = values
+        n_unseen += unseen
     return image.reshape(grid.shape), n_unseen / max(len(inside) * nz, 1)
+
+
+def _columns(rays: tuple[Array, Array, Array], place: Array, sizes: Array, nz: int, n_half: int) -> tuple[Array, int]:
+    """The voxels (z, column) above some places in the slice, and how many of them are unseen."""
+    from scanmill.kernels import helix as kernels
+
+    xp, n = xp_of(place), place.shape[1]
+    out, scratch = (xp.empty((2, n, nz), dtype=place.dtype) for _ in range(2))
+    kernels.BACKPROJECT(n, *rays, place, sizes, n_half, scratch, out)
+    unseen = out[1] > 0
+    return xp.where(unseen, 0, out[0]).T * place.dtype.type(np.pi / n_half), int(unseen.sum())
