@@ -1,4 +1,4 @@
-"""The laws of linear operators, and the one list of all operators that must keep them.
+"""The laws of linear operators, and the list of all operators that must keep them (its second part is `laws_mr`).
 
 Shapes are asserted first: a dot product of flattened arrays does not see a wrong one. Data is signed random noise
 that fills the volume and the detector to their edges, since a zero border hides missing edge cells. Sums are taken
@@ -16,6 +16,8 @@ from scanmill.operators.difference import GradientOp
 from scanmill.operators.linear import LinearOperator
 from scanmill.operators.projection import ProjectionOp
 from scanmill.operators.projection_memory import predict_bytes
+from scanmill.operators.roll import RollOp
+from scanmill.operators.second_order import FirstPartOp, SecondOrderOp, SumOp
 from scanmill.operators.split_projection import SplitProjectionOp
 from scanmill.operators.stack import IdentityOp, StackOp
 from scanmill.operators.wavelet import WaveletOp
@@ -34,7 +36,7 @@ def noise(shape, dtype, seed=0):
 
 def inner(a, b):
     """⟨a, b⟩ in double precision, conjugate in the first place."""
-    wide = np.result_type(a.dtype, np.float64)
+    wide = np.result_type(a.dtype, b.dtype, np.float64)
     return np.vdot(a.astype(wide).ravel(), b.astype(wide).ravel())
 
 
@@ -93,7 +95,7 @@ def assert_entries(op: LinearOperator, tolerance: float, n: int = 6) -> None:
         unit[j] = 1
         column = op(unit.reshape(op.in_shape))
         scale = norm(column) * norm(outputs)
-        assert abs(inner(outputs, column) - back[j]) <= tolerance * max(scale, np.finfo(op.dtype).tiny)
+        assert abs(inner(column, outputs) - back[j]) <= tolerance * max(scale, np.finfo(op.dtype).tiny)
 
 
 def assert_gram(op: LinearOperator) -> None:
@@ -267,6 +269,12 @@ OPERATORS: dict[str, Callable[..., LinearOperator]] = {
     "backprojection, cone to an arc": lambda dtype: BackprojectionOp(GRID, arc("cone", 1.0), dtype=dtype),
     "gradient": lambda dtype: GradientOp((3, 7, 5), spacing=(1.0, 2.0, 0.5), dtype=dtype),
     "gradient of a slice": lambda dtype: GradientOp((1, 7, 5), dtype=dtype),
+    "gradient along chosen axes": lambda dtype: GradientOp((2, 3, 7, 5), axes=(-1, 1), dtype=dtype),
+    "second-order differences": lambda dtype: SecondOrderOp((2, 4, 7, 5), (-3, -2, -1), dtype=dtype),
+    "second-order differences of a slice": lambda dtype: SecondOrderOp((2, 7, 5), (-2, -1), dtype=dtype),
+    "first part": lambda dtype: FirstPartOp((3, 4, 5), dtype=dtype),
+    "sum of parts": lambda dtype: SumOp((3, 4, 5), dtype=dtype),
+    "rolled": lambda dtype: RollOp((3, 7, 5), {-1: 2, 0: -1}, dtype=dtype),
     "adjoint of a gradient": lambda dtype: GradientOp((3, 7, 5), dtype=dtype).H,
     "wavelet, haar": lambda dtype: WaveletOp((3, 7, 5), "haar", dtype=dtype),
     "wavelet, odd sizes": lambda dtype: WaveletOp((5, 17, 14), "db2", dtype=dtype),
@@ -281,4 +289,4 @@ OPERATORS: dict[str, Callable[..., LinearOperator]] = {
         @ GradientOp(GRID.shape, dtype=dtype).H
     ),
 }
-"""Every operator of the package, by name: ``OPERATORS[name](dtype)``."""
+"""Every operator on real arrays, by name: ``OPERATORS[name](dtype)``; those on complex ones are in `laws_mr`."""

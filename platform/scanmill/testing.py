@@ -19,7 +19,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from scanmill.arrays import HostArray, to_host
-from scanmill.data import Labels, Projections, Volume
+from scanmill.data import CoilSensitivities, Frames, KSpace, Labels, Projections, Volume
 from scanmill.errors import InputError
 from scanmill.geometry import ScanGeometry, VolumeGeometry
 from scanmill.steps.contract import Context, Output, Params, Prediction, Row, Step
@@ -28,6 +28,7 @@ SIDE = 16
 COLUMNS: Mapping[str, Any] = {
     "n_views": 24, "n_rows": 1, "n_columns": SIDE, "beam": "parallel", "size_z": 1, "size_y": SIDE, "size_x": SIDE,
     "spacing_x": 1.0, "spacing_y": 1.0, "spacing_z": 1.0, "bytes": 4096,
+    "n_frames": 1, "n_slices": 1, "n_coils": 4, "matrix_z": 1, "matrix_y": SIDE, "matrix_x": SIDE,
 }  # fmt: skip
 """The columns of a tiny row, for predictions."""
 
@@ -49,11 +50,35 @@ def tiny_scan() -> Projections:
     return Projections(integrals[:, None].astype(np.float32), scan)
 
 
+def tiny_sensitivities() -> CoilSensitivities:
+    """Four coils at the corners of that image, with phases of their own and a unit sum of squares."""
+    y, x = np.mgrid[:SIDE, :SIDE] / (SIDE - 1) - 0.5
+    corners = [(-0.7, -0.7), (-0.7, 0.7), (0.7, -0.7), (0.7, 0.7)]
+    maps = np.stack([np.exp(1j * n - (y - a) ** 2 - (x - b) ** 2) for n, (a, b) in enumerate(corners)])
+    maps /= np.sqrt((abs(maps) ** 2).sum(axis=0))
+    return CoilSensitivities(maps[None, None, :, None].astype(np.complex64), VolumeGeometry.centered((1, SIDE, SIDE)))
+
+
+def tiny_kspace() -> KSpace:
+    """What those coils measure of the disc, every other line away from the middle left out, with a little noise."""
+    coil_images = tiny_sensitivities().array[:, 0] * tiny_image()
+    axes = (-2, -1)
+    shifted = np.fft.ifftshift(coil_images, axes=axes)
+    full = np.fft.fftshift(np.fft.fft2(shifted, axes=axes, norm="ortho"), axes=axes)
+    noise = np.random.default_rng(0).normal(0, 1e-4, (*full.shape, 2)) @ [1, 1j]
+    mask = (np.arange(SIDE) % 2 == 0) | (abs(np.arange(SIDE) - SIDE // 2) < 5)
+    array = np.where(mask[:, None], full + noise, 0)[None].astype(np.complex64)
+    return KSpace(array, VolumeGeometry.centered((1, SIDE, SIDE)), sampling_mask=mask[None, None, None, :, None])
+
+
 def tiny_value(kind: str) -> Any:
-    """A tiny value of a port's kind: the scan, the image or the mask of the disc."""
+    """A tiny value of a port's kind: the scan, the image, the mask or the k-space of the disc, or what its coils see."""
     grid = VolumeGeometry.centered((1, SIDE, SIDE))
-    if kind == "projections":
-        return tiny_scan()
+    makers = {"projections": tiny_scan, "kspace": tiny_kspace, "sensitivities": tiny_sensitivities}
+    if kind in makers:
+        return makers[kind]()
+    if kind == "frames":
+        return Frames(np.stack([tiny_image(), 2 * tiny_image()]), grid, ("one", "two"))
     if kind == "labels":
         return Labels((tiny_image() > 0.01).astype(np.uint8), grid, {1: "disc"})
     return Volume(tiny_image(), grid, "1/mm")
@@ -160,8 +185,15 @@ class StepContract:
 
 
 def kind_of(value: object) -> str:
-    """The kind of a port that a value fits: ``projections``, ``volume``, ``labels`` or ``any``."""
-    kinds = {Projections: "projections", Volume: "volume", Labels: "labels"}
+    """The kind of a port that a value fits, ``projections`` or ``volume`` for instance; else ``any``."""
+    kinds = {
+        Projections: "projections",
+        Volume: "volume",
+        Labels: "labels",
+        KSpace: "kspace",
+        CoilSensitivities: "sensitivities",
+        Frames: "frames",
+    }
     return kinds.get(type(value), "any")
 
 
@@ -169,17 +201,18 @@ def fingerprint(value: Any) -> str:
     """Every number of a value and its geometry; a tuple's are joined."""
     if isinstance(value, tuple):
         return "+".join(fingerprint(one) for one in value)
-    if not isinstance(value, Projections | Volume | Labels):
+    if not isinstance(value, Projections | Volume | Labels | KSpace | CoilSensitivities | Frames):
         return repr(value)
     array = to_host(value.array)
-    return repr((array.dtype, array.shape, array.tobytes(), value.geometry.to_dict()))
+    points = value.trajectory.points.tobytes() if isinstance(value, KSpace) and value.trajectory else b""
+    return repr((array.dtype, array.shape, array.tobytes(), points, value.geometry.to_dict()))
 
 
 def _with_nan(value: Any) -> Any:
     if isinstance(value, tuple):
         broken = _with_nan(value[0])
         return None if broken is None else (broken, *value[1:])
-    if not isinstance(value, Projections | Volume):
+    if not isinstance(value, Projections | Volume | KSpace):
         return None
     array = value.array.copy()
     array.reshape(-1)[array.size // 2] = np.nan

@@ -12,11 +12,14 @@ import laws
 from scanmill.algorithms.reconstruction.helical import wfbp
 from scanmill.data import Projections
 from scanmill.geometry import ScanGeometry, VolumeGeometry
-from scanmill.kernels import columns, helix, launch, planar, rays, voxel_runs, voxels
+from scanmill.kernels import columns, helix, launch, planar, rays, voxel_runs, voxels, wavelet
 from scanmill.operators.backprojection import BackprojectionOp
 from scanmill.operators.projection import ProjectionOp
+from scanmill.operators.wavelet import WaveletOp
 
-MODULES = {module.__name__.rpartition(".")[2]: module for module in (columns, helix, planar, rays, voxel_runs, voxels)}
+MODULES = {
+    module.__name__.rpartition(".")[2]: module for module in (columns, helix, planar, rays, voxel_runs, voxels, wavelet)
+}
 
 
 def operators(dtype):
@@ -36,6 +39,8 @@ def operators(dtype):
         yield BackprojectionOp(grid, scan, dtype=dtype, ownership="voxels")
     yield BackprojectionOp(grid, laws.arc("cone", 1.0), dtype=dtype)
     yield BackprojectionOp(grid, laws.arc("cone", 1.0), dtype=dtype, ownership="voxels")
+    for wavelet_dtype in (dtype, np.result_type(dtype, np.complex64)):
+        yield WaveletOp((3, 9, 13), "db2", n_levels=2, dtype=wavelet_dtype)
 
 
 def reconstruct_helices(dtype):

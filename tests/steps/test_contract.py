@@ -3,15 +3,19 @@
 import ast
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
-from scanmill.data import Projections
-from scanmill.geometry import ScanGeometry
+from scanmill.data import CoilSensitivities, Projections
+from scanmill.geometry import ScanGeometry, Trajectory, VolumeGeometry
 from scanmill.io.npz import write_npz
 from scanmill.phantoms import Ellipsoid, Phantom
+from scanmill.phantoms.coils import CoilArray
+from scanmill.phantoms.kspace import acquire_kspace
 from scanmill.steps.contract import InputFile, Row
+from scanmill.steps.mr_check import NEEDS_MAPS
 from scanmill.steps.table import STEPS, find_step
 from scanmill.testing import COLUMNS, StepContract, tiny_scan, tiny_value
 
@@ -129,6 +133,98 @@ class TestReconstruct(StepContract):
     def bad_inputs(self):
         counts = replace(tiny_scan(), quantity="counts")
         return [*super().bad_inputs(), {"scan": counts}]
+
+
+class TestMrPrepare(StepContract):
+    step = find_step("mr.prepare")
+
+
+class TestMrPrepareCoils(TestMrPrepare):
+    def params(self):
+        return self.step.params(n_coils=3, whiten="always", combine="average")
+
+    def inputs(self):
+        rng = np.random.default_rng(2)
+        noise = (rng.standard_normal((200, 4, 2)) @ [1, 1j]).astype(np.complex64)
+        return {"scan": replace(tiny_value("kspace"), noise=noise)}
+
+    def bad_inputs(self):
+        good = self.inputs()["scan"]
+        dead = good.noise.copy()
+        dead[:, 1] = 0
+        return [*super().bad_inputs(), {"scan": replace(good, noise=None)}, {"scan": replace(good, noise=dead)}]
+
+
+@pytest.mark.parametrize("method", ["espirit", "walsh", "joint"])
+class TestMrCalibrate(StepContract):
+    step = find_step("mr.calibrate")
+
+    @pytest.fixture(autouse=True)
+    def _chosen(self, method):
+        self.method = method
+
+    def params(self):
+        return self.step.params(method=self.method, kernel_width=4, n_iterations=2, degree=2)
+
+
+MR_METHODS = get_args(find_step("mr.reconstruct").params.model_fields["method"].annotation)
+DYNAMIC = ("llr", "l+s", "grasp")
+
+
+@pytest.mark.parametrize("method", [name for name in MR_METHODS if name != "radial-3d"])
+class TestMrReconstruct(StepContract):
+    step = find_step("mr.reconstruct")
+
+    @pytest.fixture(autouse=True)
+    def _chosen(self, method):
+        self.method = method
+
+    def params(self):
+        return self.step.params(method=self.method, n_iterations=3, kernel=(1, 3, 3), scale=10.0)
+
+    def inputs(self):
+        scan, maps = tiny_value("kspace"), tiny_value("sensitivities")
+        if self.method in DYNAMIC:
+            scan = replace(scan, array=np.concatenate([scan.array, 1.5 * scan.array, 0.5 * scan.array]))
+        return {"scan": scan, "sensitivities": maps}
+
+    def bad_inputs(self):
+        good = self.inputs()
+        fewer = CoilSensitivities(good["sensitivities"].array[:, :, :2], good["sensitivities"].geometry)
+        elsewhere = replace(good["sensitivities"], geometry=replace(good["sensitivities"].geometry, origin=(9, 9, 9)))
+        bad = [{}, {"scan": 1}, {**good, "sensitivities": "maps"}, {**good, "sensitivities": fewer},
+               {**good, "sensitivities": elsewhere}, {**good, "scan": with_nan(good["scan"])}]  # fmt: skip
+        return bad + ([{"scan": good["scan"]}] if self.method in NEEDS_MAPS else [])
+
+
+class TestMrReconstructRadial3d(StepContract):
+    step = find_step("mr.reconstruct")
+
+    def params(self):
+        return self.step.params(method="radial-3d", n_iterations=2)
+
+    def inputs(self):
+        return tiny_ball()
+
+    def bad_inputs(self):
+        return [*super().bad_inputs(), {**tiny_ball(), "scan": tiny_value("kspace")}]
+
+
+def with_nan(scan):
+    array = scan.array.copy()
+    array.reshape(-1)[array.size // 2] = np.nan
+    return replace(scan, array=array)
+
+
+def tiny_ball():
+    """Two coils along 40 spokes through a volume of 8³."""
+    grid = VolumeGeometry.centered((8, 8, 8))
+    trajectory = Trajectory.radial_3d(40, 16, matrix=8)
+    coils = CoilArray(np.zeros((1, 3)), np.array([[0.8], [0.6j]]))
+    ball = Phantom((Ellipsoid((0.0, 0.0, 0.0), (3.0, 2.5, 2.0), 1.0),))
+    maps = np.broadcast_to(np.array([0.8, 0.6j], np.complex64).reshape(1, 1, 2, 1, 1, 1), (1, 1, 2, 8, 8, 8))
+    scan = acquire_kspace(ball, grid, coils, trajectory=trajectory, noise_covariance=np.eye(2) * 1e-6, seed=1)
+    return {"scan": scan, "sensitivities": CoilSensitivities(maps, grid)}
 
 
 class TestThreshold(StepContract):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from scanmill.cohort import card_rows, ctpd_rows, dicom_rows, nifti_rows, schema
+from scanmill.cohort import card_rows, ctpd_rows, dicom_rows, kspace_rows, nifti_rows, schema
 from scanmill.cohort.found_row import Found, FoundRow, Problem, Root
 from scanmill.cohort.hashing import Progress, in_parallel, sha256_of
 from scanmill.cohort.identity import patient_key, site_secret
@@ -25,7 +25,7 @@ from scanmill.errors import SpecError
 if TYPE_CHECKING:
     from scanmill.io.card import Card
 
-RAW_ARRAYS = frozenset({".mat", ".h5", ".hdf5", ".npy", ".npz", ".cfl"})
+RAW_ARRAYS = frozenset({".mat", ".h5", ".hdf5", ".npy", ".npz"})
 """Endings of files that would be rows if a data card said how."""
 
 
@@ -61,10 +61,10 @@ def build_cohort(
     """Make ``out`` (``cohort.parquet``) and its side tables from all scans in ``paths``, folders or files.
 
     With a ``card`` (a name of the catalogue, a YAML file or a Card) the rows are those that it describes; without,
-    they are DICOM series (images, or the projections of DICOM-CT-PD) and NIfTI images. What cannot be read becomes a
-    line of the problems table, and so does a row that is kept with a fault (a slice missing). ``project`` stands first
-    in every row key. Raises SpecError for a folder that is not there or a wrong card, ResourceError where ``out``
-    cannot be written.
+    they are DICOM series (images, or the projections of DICOM-CT-PD), NIfTI images, and raw MR data (ISMRMRD, fastMRI,
+    BART's ``.cfl``). What cannot be read becomes a line of the problems table, and so does a row that is kept with a
+    fault (a slice missing). ``project`` stands first in every row key. Raises SpecError for a folder that is not there
+    or a wrong card, ResourceError where ``out`` cannot be written.
     """
     start = time.monotonic()
     roots = open_roots([Path(path) for path in paths])
@@ -106,6 +106,7 @@ def _search(
         found = list(in_parallel(partial(nifti_rows.nifti_row, root, project=project), images, workers))
         others = sorted(set(files) - set(images))
         found += ctpd_rows.find(root, others, project=project, workers=workers)
+        found += kspace_rows.find(root, others, project=project, workers=workers)
         taken = _paths(found)
         found += dicom_rows.find(root, [path for path in others if path not in taken], project=project, workers=workers)
         used = _paths(found)

@@ -12,7 +12,7 @@ SERIES_DIGITS = 24
 """Hexadecimal digits kept of a series' hash: 96 bits, no two alike in any archive."""
 
 _STRANGE = re.compile(r"[^\w.=+-]+")
-_SCAN_ENDINGS = (".nii.gz", ".nii", ".mat", ".h5", ".hdf5", ".npy", ".npz", ".tif", ".tiff")
+_SCAN_ENDINGS = (".nii.gz", ".nii", ".mat", ".h5", ".hdf5", ".mrd", ".cfl", ".npy", ".npz", ".tif", ".tiff")
 
 
 def series_row_key(secret: bytes, series_instance_uid: str, *, project: str = "") -> str:

@@ -60,7 +60,15 @@ GEOMETRY: dict[str, pa.DataType] = {
     "angle_range_deg": pa.float64(),
 }
 
-KNOWN = {**REQUIRED, **DICOM, **GEOMETRY}
+_SIZES = "n_frames n_slices n_coils matrix_z matrix_y matrix_x n_shots n_samples encoding"
+KSPACE: dict[str, pa.DataType] = {
+    **dict.fromkeys(_SIZES.split(), pa.int64()),
+    **dict.fromkeys(("trajectory", "measurement", "acquisition"), pa.string()),
+    "acceleration": pa.float64(),
+}
+"""Of raw MR data; ``measurement`` and ``encoding`` where a file has several."""
+
+KNOWN = {**REQUIRED, **DICOM, **GEOMETRY, **KSPACE}
 
 FILES = pa.schema(
     {

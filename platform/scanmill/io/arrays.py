@@ -23,6 +23,7 @@ FORMATS = {
     ".png": "scanmill.io.png",
     ".txt": "scanmill.io.text_table",
     ".csv": "scanmill.io.text_table",
+    ".cfl": "scanmill.io.cfl",
 }
 """Which file reads a suffix. Each has ``describe(path, inside)`` and ``read(path, inside, max_bytes)``."""
 

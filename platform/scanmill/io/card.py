@@ -13,17 +13,19 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from scanmill.data import Labels, Projections, Volume
+from scanmill.data import KSpace, Labels, Projections, Volume
 from scanmill.errors import InputError, SpecError
+from scanmill.io.card_parts import CardPart, Text
 from scanmill.io.card_patterns import Field_, Pattern, fields_of
-from scanmill.io.card_roles import CardPart, Role, Text
+from scanmill.io.card_roles import Role
 
 MAX_CARD_BYTES = 256 * 2**10
 MAX_DEPTH = 20
 RESERVED = frozenset(
     ("row_key", "patient_key", "content_digest", "bytes", "n_files", "card", "contains_identity", "n_views", "n_rows",
      "n_columns", "beam", "angle_start_deg", "angle_range_deg", "size_z", "size_y", "size_x", "spacing_x", "spacing_y",
-     "spacing_z")
+     "spacing_z", "n_frames", "n_slices", "n_coils", "matrix_z", "matrix_y", "matrix_x", "n_shots", "n_samples",
+     "trajectory", "acceleration", "measurement", "encoding", "acquisition")
 )  # fmt: skip
 """Columns that the cohort or the headers give; a card may not set them."""
 
@@ -93,7 +95,8 @@ class Card(BaseModel):
 
     def describe(self, row: CardRow, root: Path | str) -> CardRow:
         """The row with the columns that its headers give: n_views, n_rows, n_columns, beam, angle_start_deg,
-        angle_range_deg, or size_* and spacing_*; where they cannot be read, with its ``problem``."""
+        angle_range_deg, or size_* and spacing_*, or those of k-space (docs/cohort.md); where they cannot be read,
+        with its ``problem``."""
         from scanmill.io.card_rows import describe_row
 
         return describe_row(self, row, Path(root))
@@ -102,7 +105,7 @@ class Card(BaseModel):
         """Every row under ``root``, described."""
         return [self.describe(row, root) for row in self.find_rows(root)]
 
-    def read(self, role: str, files: Mapping[str, Path]) -> Projections | Volume | Labels:
+    def read(self, role: str, files: Mapping[str, Path]) -> Projections | Volume | Labels | KSpace:
         """The value of a role: ``files`` maps the role's relative paths to where they can be opened now."""
         from scanmill.io.card_read import read_role
 

@@ -12,10 +12,12 @@ import numpy as np
 
 from scanmill.arrays import HostArray
 from scanmill.errors import InputError
+from scanmill.io import cfl
 from scanmill.io.array_info import MAX_BYTES, ArrayInfo
 from scanmill.io.arrays import describe_array, read_array
+from scanmill.io.card_parts import ByField, CardPart, Number, Place
 from scanmill.io.card_patterns import fill, match
-from scanmill.io.card_roles import Angles, ByField, Number, Place, Role
+from scanmill.io.card_roles import Role
 
 if TYPE_CHECKING:
     from scanmill.io.card import Card
@@ -28,20 +30,34 @@ def natural_order(name: str) -> list[tuple[int, int | str]]:
     return [(0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", name) if part]
 
 
-def places_of(role: Role) -> Iterator[Place]:
+def places_of(part: CardPart) -> Iterator[Place]:
     """Every place of a role that stands in a file of its own."""
-    values = [one for _, value in role for one in (value if isinstance(value, tuple) else (value,))]
-    values += [value.values for value in values if isinstance(value, Angles)]
-    return (value for value in values if isinstance(value, Place) and value.file is not None)
+    for _, value in part:
+        for one in value if isinstance(value, tuple) else (value,):
+            if isinstance(one, Place):
+                yield from (one,) if one.file is not None else ()
+            elif isinstance(one, CardPart):
+                yield from places_of(one)
+
+
+def cfl_header(path: str) -> str:
+    """The name of the header of a ``.cfl``; no file's name for any other.
+
+    >>> cfl_header("a/ksp.cfl"), cfl_header("a/ksp.npy")
+    ('a/ksp.hdr', '')
+    """
+    return f"{path[:-4]}.hdr" if path.lower().endswith(".cfl") else ""
 
 
 @dataclass(frozen=True)
 class RoleFiles:
-    """Reads places of a role: ``own`` are the files of its array, ``others`` the rest, by relative path."""
+    """Reads places of a role: ``own`` are the files of its array, ``others`` the rest, by relative path; ``headers``
+    are those of BART's ``.cfl`` files, which may lie elsewhere than beside them."""
 
     own: tuple[Path, ...]
     others: Mapping[str, Path]
     fields: Fields
+    headers: Mapping[Path, Path]
 
     @classmethod
     def sort_out(cls, card: Card, role: Role, files: Mapping[str, Path]) -> RoleFiles:
@@ -58,7 +74,8 @@ class RoleFiles:
             raise InputError("none of the files fits the card", expected=pattern, got=len(files))
         order = sorted(own, key=natural_order)
         others = {path: place for path, place in files.items() if path not in own}
-        return cls(tuple(files[path] for path in order), others, own[order[0]])
+        headers = {files[path]: files[cfl_header(path)] for path in files if cfl_header(path) in files}
+        return cls(tuple(files[path] for path in order), others, own[order[0]], headers)
 
     @property
     def where(self) -> str:
@@ -77,7 +94,12 @@ class RoleFiles:
 
     def array(self, place: Place) -> HostArray:
         """The array at a place."""
-        return read_array(self.path_of(place), self._at(place))
+        return self._read(self.path_of(place), place)
+
+    def _read(self, path: Path, place: Place) -> HostArray:
+        if path in self.headers:
+            return cfl.read(path, "", header=self.headers[path])
+        return read_array(path, self._at(place))
 
     def stacked(self, place: Place, *, stack: bool) -> HostArray:
         """The role's array: one file, or the pages of many in natural order along a new first axis."""
@@ -86,7 +108,7 @@ class RoleFiles:
             return self.array(place)
         pages = np.empty(info.shape, info.dtype)
         for page, path in zip(pages, self.own, strict=True):
-            image = read_array(path, self._at(place)).squeeze()
+            image = self._read(path, place).squeeze()
             if image.shape != page.shape:
                 raise InputError("the pages differ in size", where=path.name, expected=page.shape, got=image.shape)
             page[...] = image
@@ -94,7 +116,9 @@ class RoleFiles:
 
     def describe(self, place: Place, *, stack: bool) -> ArrayInfo:
         """Shape and dtype of that array, from headers."""
-        info = describe_array(self.path_of(place), self._at(place))
+        path = self.path_of(place)
+        in_pair = path in self.headers
+        info = cfl.describe(path, "", self.headers[path]) if in_pair else describe_array(path, self._at(place))
         if not stack:
             return info
         page = tuple(n for n in info.shape if n != 1)

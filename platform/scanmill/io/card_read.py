@@ -10,26 +10,31 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scanmill.arrays import HostArray
-from scanmill.data import Labels, Projections, Volume
+from scanmill.data import KSpace, Labels, Projections, Volume
 from scanmill.errors import InputError
-from scanmill.geometry import ScanGeometry, VolumeGeometry
+from scanmill.geometry import ScanGeometry
 from scanmill.io.card_files import RoleFiles, ordered
-from scanmill.io.card_roles import LabelsRole, Number, Place, ProjectionsRole, Series, VolumeRole
+from scanmill.io.card_geometry import MILLIMETRES, volume_geometry
+from scanmill.io.card_kspace import read_kspace
+from scanmill.io.card_kspace_role import KSpaceRole
+from scanmill.io.card_parts import Number, Place, Series
+from scanmill.io.card_roles import LabelsRole, ProjectionsRole, VolumeRole
 
 if TYPE_CHECKING:
     from scanmill.io.card import Card
 
-MILLIMETRES = {"um": 1e-3, "mm": 1.0, "cm": 10.0, "m": 1000.0}
 SCAN_AXES = ("view", "row", "column")
 GRID_AXES = ("z", "y", "x")
 
 
-def read_role(card: Card, name: str, files: Mapping[str, Path]) -> Projections | Volume | Labels:
+def read_role(card: Card, name: str, files: Mapping[str, Path]) -> Projections | Volume | Labels | KSpace:
     """The value of role ``name``; an InputError says what of the card does not fit the files."""
     role = card.roles[name]
     source = RoleFiles.sort_out(card, role, files)
     if isinstance(role, ProjectionsRole):
         return _read_projections(role, source)
+    if isinstance(role, KSpaceRole):
+        return read_kspace(role, source)
     return _read_grid(role, source)
 
 
@@ -162,24 +167,6 @@ def _read_grid(role: VolumeRole | LabelsRole, source: RoleFiles) -> Volume | Lab
     if array.dtype.kind not in "iub":
         raise InputError("labels must be integers", where=source.where, got=array.dtype, do="give a `threshold`")
     return Labels(array.astype(np.uint8) if array.dtype.kind == "b" else array, grid, role.names)
-
-
-def volume_geometry(role: VolumeRole | LabelsRole, source: RoleFiles, shape: tuple[int, int, int]) -> VolumeGeometry:
-    """The grid of an array (z, y, x) of that shape."""
-    unit = MILLIMETRES[role.length_unit]
-    spacing = source.array(role.spacing).reshape(-1) if isinstance(role.spacing, Place) else np.asarray(role.spacing)
-    if spacing.shape != (3,):
-        raise InputError("spacing needs three numbers (x, y, z)", where=source.where, got=spacing.shape)
-    x, y, z = (float(step) * unit for step in spacing)
-    if role.origin == "centered":
-        grid = VolumeGeometry.centered(shape, (x, y, z))
-    else:
-        grid = VolumeGeometry(shape, (x, y, z), tuple(c * unit for c in role.origin))  # type: ignore[arg-type]
-    if role.direction is None:
-        return grid
-    axes = np.reshape(role.direction, (3, 3))
-    origin = axes @ np.asarray(grid.origin) if role.origin == "centered" else grid.origin
-    return VolumeGeometry(shape, grid.spacing, tuple(origin), tuple(map(tuple, axes)))  # type: ignore[arg-type]
 
 
 def finite_float32(array: HostArray, where: str, what: str) -> HostArray:

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scanmill.errors import InputError
-from scanmill.io.card_files import Fields, RoleFiles, natural_order, ordered, places_of
+from scanmill.io.card_files import Fields, RoleFiles, cfl_header, natural_order, ordered, places_of
+from scanmill.io.card_geometry import volume_geometry
+from scanmill.io.card_kspace import kspace_facts
+from scanmill.io.card_kspace_role import KSpaceRole
 from scanmill.io.card_patterns import fill, match
-from scanmill.io.card_read import GRID_AXES, SCAN_AXES, kept_angles_deg, scan_geometry, volume_geometry
+from scanmill.io.card_read import GRID_AXES, SCAN_AXES, kept_angles_deg, scan_geometry
 from scanmill.io.card_roles import ProjectionsRole, Role
 
 if TYPE_CHECKING:
@@ -78,7 +81,8 @@ def _files_of(root: Path, name: str, role: Role, main: list[str], fields: Fields
         if len(there) != 1:
             raise InputError(f"a file of role {name!r}", where=main[0], expected=f"one {place.file}", got=len(there))
         others += there
-    paths = tuple(dict.fromkeys([*own, *others]))
+    headers = [cfl_header(path) for path in (*own, *others) if cfl_header(path) and (root / cfl_header(path)).is_file()]
+    paths = tuple(dict.fromkeys([*own, *others, *headers]))
     for path in paths:
         if not (root / path).resolve().is_relative_to(root.resolve()):
             raise InputError("a link leads out of the folder", where=path)
@@ -115,6 +119,8 @@ def describe_row(card: Card, row: CardRow, root: Path) -> CardRow:
 
 
 def _columns(role: Role, source: RoleFiles) -> Mapping[str, Any]:
+    if isinstance(role, KSpaceRole):
+        return kspace_facts(role, source).columns
     info = source.describe(role.array, stack=role.stack)
     target = SCAN_AXES if isinstance(role, ProjectionsRole) else GRID_AXES
     one_number = np.broadcast_to(np.int8(0), info.shape)  # has the shape, not the memory

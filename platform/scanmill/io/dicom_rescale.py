@@ -48,6 +48,20 @@ class Rescale:
         middle = (Decimal(low) + Decimal(high)) / 2
         return cls(slope, (middle / slope).to_integral_value() * slope)
 
+    def check(self, values: HostArray) -> None:
+        """Raise InputError unless all values are finite and fit into an int16 of this slope and intercept."""
+        ends = np.array([values.min(), values.max()], dtype=np.float64)
+        if not np.isfinite(ends).all():
+            raise InputError("a DICOM image cannot hold values that are not finite", got=f"{ends[0]} to {ends[1]}")
+        low, high = (float(self.slope) * n + float(self.intercept) for n in (-TOP - 1.5, TOP + 0.5))
+        if ends[0] < low or ends[1] > high:
+            raise InputError(
+                "the image does not fit 16 bits with the slope of this job",
+                expected=f"{low:.6g} to {high:.6g}",
+                got=f"{ends[0]:.6g} to {ends[1]:.6g}",
+                do="take a larger slope, or a smaller scale",
+            )
+
     def store(self, values: HostArray) -> HostArray:
         """The nearest int16."""
         scaled = (values.astype(np.float64) - float(self.intercept)) / float(self.slope)

@@ -26,15 +26,17 @@ IMPLEMENTATION = "scanmill"
 INHERITED = (
     "BodyPartExamined", "PatientPosition", "PatientSex", "KVP", "MagneticFieldStrength", "ScanningSequence",
     "SequenceVariant", "ScanOptions", "MRAcquisitionType", "RepetitionTime", "EchoTime", "EchoTrainLength",
+    "InversionTime", "FlipAngle", "ImagingFrequency", "ImagedNucleus",
 )  # fmt: skip
-"""The public facts of the source series that hold for an image derived from it."""
+"""The public facts of the source that hold for an image derived from it."""
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "CT": {"KVP": None, "AcquisitionNumber": None},
+    "CT": {"KVP": None, "AcquisitionNumber": None, "PatientPosition": ""},
     "MR": {
         "ScanningSequence": "RM", "SequenceVariant": "NONE", "ScanOptions": "", "MRAcquisitionType": "",
-        "RepetitionTime": None, "EchoTime": None, "EchoTrainLength": None,
+        "RepetitionTime": None, "EchoTime": None, "EchoTrainLength": None, "PatientPosition": "",
     },
 }  # fmt: skip
+"""What the CT and the MR Image module (PS3.3 C.8.2.1, C.8.3.1) and General Series want even where it is not known."""
 
 
 def write_series(
@@ -43,23 +45,27 @@ def write_series(
     *,
     description: str,
     uid_seed: str,
-    like: SeriesFacts | None = None,
+    like: SeriesFacts | Mapping[str, Any] | None = None,
+    rescale: Rescale | None = None,
     patient_key: str = "",
     study_key: str = "",
 ) -> list[Path]:
     """Write ``0001.dcm`` ... one CT or MR Image Storage object per plane; the same input gives the same bytes.
 
     The modality is that of ``like``, else CT for HU and 1/mm and MR for the rest. Voxels become int16 with a recorded
-    slope and intercept (the error is at most half a slope). ``uid_seed`` makes the UIDs (root 2.25): the same seed
+    slope and intercept (the error is at most half a slope): the finest of the image's own, or ``rescale``, the same for
+    many images, without which stored numbers cannot be compared between them. ``uid_seed`` makes the UIDs (root 2.25): the same seed
     gives the same series, so it must name what is written (run, unit, output). Series written with the same
     ``study_key`` (a pseudonym) share their study and frame of reference. Nothing of the source's identity is copied:
-    PatientID is ``patient_key``, there is no name, and ``like`` gives only public facts such as the body part.
+    PatientID is ``patient_key``, there is no name, and ``like``, a series or attributes by keyword, gives only public
+    facts such as the body part.
 
     ``description`` is shown in viewers: at most 64 characters, and no name in it. Raises InputError for values that
-    are not finite, SpecError for a description that does not fit or another modality.
+    are not finite or do not fit ``rescale``, SpecError for a description that does not fit or another modality.
     """
     voxels = to_host(volume.array)
-    rescale = Rescale.of(voxels)
+    rescale = Rescale.of(voxels) if rescale is None else rescale
+    rescale.check(voxels)
     common = _common(volume, rescale, description, like)
     common |= _identity(uid_seed, patient_key, study_key)
     with storage_faults(folder.name):
@@ -83,8 +89,10 @@ def derived_uid(*parts: str) -> str:
     return f"2.25.{UUID(int=bits).int}"
 
 
-def _common(volume: Volume, rescale: Rescale, description: str, like: SeriesFacts | None) -> dict[str, Any]:
-    known: Mapping[str, Any] = like.attributes if like else {}
+def _common(
+    volume: Volume, rescale: Rescale, description: str, like: SeriesFacts | Mapping[str, Any] | None
+) -> dict[str, Any]:
+    known: Mapping[str, Any] = like if isinstance(like, Mapping) else like.attributes if like else {}
     modality = str(known.get("Modality") or ("CT" if volume.unit in ("HU", "1/mm") else "MR"))
     if modality not in CLASSES:
         raise SpecError("only CT and MR series can be written", got=modality)

@@ -21,6 +21,7 @@ from scanmill.io.array_info import (
     unreadable,
 )
 
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
 MAX_LINKS = 8
 """How many soft links may be followed on the way to one dataset."""
 
@@ -41,13 +42,31 @@ def read(path: Path, inside: str, max_bytes: int) -> HostArray:
 @contextmanager
 def open_dataset(path: Path, inside: str) -> Iterator[Any]:
     """The h5py dataset, while the file is open; whatever HDF5 complains of is an InputError."""
+    with open_file(path) as file:
+        yield dataset_at(file, path, inside)
+
+
+@contextmanager
+def open_file(path: Path) -> Iterator[Any]:
+    """The h5py file, while it is open; whatever HDF5 complains of is an InputError."""
     import h5py
 
     try:
         with h5py.File(path, "r") as file:
-            yield _checked(find(file, path, inside), path)
+            yield file
     except PARSER_FAULTS as error:
         raise unreadable(path, "HDF5", error) from error
+
+
+def dataset_at(file: Any, path: Path, inside: str) -> Any:
+    """The dataset of an open file that ``inside`` names, if it keeps its numbers in this file."""
+    return _checked(find(file, path, inside), path)
+
+
+def is_hdf5(path: Path) -> bool:
+    """Whether the file starts with HDF5's signature; OSError as it comes."""
+    with path.open("rb") as stream:
+        return stream.read(len(SIGNATURE)) == SIGNATURE
 
 
 def find(file: Any, path: Path, inside: str) -> Any:
@@ -84,9 +103,21 @@ def _checked(dataset: Any, path: Path) -> Any:
         raise nothing_there(path, getattr(dataset, "name", "?"), dataset if isinstance(dataset, h5py.Group) else ())
     if dataset.is_virtual or dataset.external:
         raise InputError("an HDF5 dataset that keeps its numbers in other files is refused", where=path.name)
+    if not _members_fit(dataset.dtype):
+        raise InputError("the fields of a compound type overlap", where=path.name, got=dataset.name)
     if dataset.shape is None:
         raise InputError("the dataset is empty", where=path.name, got=dataset.name)
     chunk = ArrayInfo(tuple(dataset.chunks or ()), dataset.dtype).n_bytes
     if chunk > MAX_BYTES:
         raise InputError("a chunk of the dataset is too large", where=path.name, got=chunk)
     return dataset
+
+
+def _members_fit(dtype: np.dtype[Any]) -> bool:
+    """Whether the fields of a compound type lie side by side; HDF5 writes beyond its memory where they do not."""
+    base, end = dtype.base, 0
+    for field, offset in sorted(((f[0], f[1]) for f in (base.fields or {}).values()), key=lambda field: field[1]):
+        if offset < end or not _members_fit(field):
+            return False
+        end = offset + field.itemsize
+    return end <= base.itemsize

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import struct
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from scanmill.errors import SpecError
@@ -63,6 +64,15 @@ def identifying_attributes(dataset: Dataset) -> tuple[str, ...]:
     burned = ("BurnedInAnnotation",) if _text(dataset, "BurnedInAnnotation") == "YES" else ()
     suspects = NEVER_LEFT if is_identity_removed(dataset) else ("PatientID", *DIRECT, *FREE_TEXT)
     return tuple(keyword for keyword in suspects if keyword in present) + burned
+
+
+def identifying_keywords(protected: Mapping[str, str]) -> tuple[str, ...]:
+    """The same for a header that is no DICOM file's: which of its ``protected`` attributes identify a person.
+
+    >>> identifying_keywords({"PatientName": "Doe^Jane", "StudyDate": "20200101"})
+    ('PatientName',)
+    """
+    return tuple(keyword for keyword in ("PatientID", *DIRECT, *FREE_TEXT) if keyword in protected)
 
 
 def is_identity_removed(dataset: Dataset) -> bool:

@@ -22,7 +22,6 @@ from scanmill.io.array_info import (
     unreadable,
 )
 
-HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 USER_BLOCK = 512
 COMPRESSED = 15
 """miCOMPRESSED, MAT-File Format (R2024a), table 1-2."""
@@ -47,8 +46,8 @@ def read(path: Path, inside: str, max_bytes: int) -> HostArray:
 def is_version_73(path: Path) -> bool:
     """Whether the file is HDF5 behind MATLAB's block of 512 bytes."""
     with path.open("rb") as stream:
-        head = stream.read(USER_BLOCK + len(HDF5_SIGNATURE))
-    return head[USER_BLOCK:] == HDF5_SIGNATURE or head.startswith(HDF5_SIGNATURE)
+        head = stream.read(USER_BLOCK + len(hdf5.SIGNATURE))
+    return head[USER_BLOCK:] == hdf5.SIGNATURE or head.startswith(hdf5.SIGNATURE)
 
 
 def _read_version_5(path: Path, inside: str, max_bytes: int = MAX_BYTES) -> HostArray:

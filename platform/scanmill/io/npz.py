@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from scanmill.arrays import HostArray, to_host
-from scanmill.data import Labels, Projections, Volume
+from scanmill.data import KSpace, Labels, Projections, Volume
 from scanmill.errors import InputError
-from scanmill.geometry import ScanGeometry, VolumeGeometry
+from scanmill.geometry import ScanGeometry, Trajectory, VolumeGeometry
 from scanmill.io.array_info import PARSER_FAULTS, unreadable
 from scanmill.io.arrays import read_array
 from scanmill.storage.faults import storage_faults
@@ -24,7 +24,9 @@ COMPRESSION_LEVEL = 4
 MAX_HEAD_BYTES = 256 * 2**20
 POSES = ("source", "detector", "column_step", "row_step", "arc_center")
 
-Value = Volume | Labels | Projections
+KSPACE = ("sampling_mask", "noise", "calibration")
+
+Value = Volume | Labels | Projections | KSpace
 
 
 def write_npz(path: Path, value: Value) -> None:
@@ -58,6 +60,8 @@ def _parts(value: Value) -> tuple[dict[str, Any], dict[str, HostArray]]:
     if isinstance(value, Labels):
         names = {str(label): name for label, name in value.names.items()}
         return {"kind": "labels", "geometry": value.geometry.to_dict(), "names": names}, {"array": value.array}
+    if isinstance(value, KSpace):
+        return _kspace_parts(value)
     fields = {name: getattr(value, name) for name in ("dark", "flat") if getattr(value, name) is not None}
     head: dict[str, Any] = {"kind": "projections", "beam": value.geometry.beam, "quantity": value.quantity}
     head["water_attenuation"] = value.water_attenuation
@@ -77,8 +81,38 @@ def _value(head: Mapping[str, Any], path: Path) -> Value:
         return Labels(array, VolumeGeometry.from_dict(head["geometry"]), names)
     with zipfile.ZipFile(path) as archive:
         there = set(archive.namelist())
+    if head["kind"] == "kspace":
+        return _kspace(
+            head, array, {name: read_array(path, name) for name in (*KSPACE, "points") if f"{name}.npy" in there}
+        )
     poses = {name: read_array(path, name) for name in POSES if name != "arc_center" or "arc_center.npy" in there}
     scan = ScanGeometry(head["beam"], **poses, n_rows=array.shape[1], n_columns=array.shape[2])
     fields = {name: read_array(path, name) for name in ("dark", "flat", "photons") if f"{name}.npy" in there}
     known = {name: head[name] for name in ("photons", "water_attenuation") if name in head}
     return Projections(array, scan, head["quantity"], **{**known, **fields})
+
+
+def _kspace_parts(value: KSpace) -> tuple[dict[str, Any], dict[str, HostArray]]:
+    arrays = {name: getattr(value, name) for name in KSPACE if getattr(value, name) is not None}
+    if value.trajectory is not None:
+        arrays["points"] = value.trajectory.points
+    head = {
+        "kind": "kspace",
+        "geometry": value.geometry.to_dict(),
+        "recon": None if value.recon is None else value.recon.to_dict(),
+        "is_whitened": value.is_whitened,
+        "frame_names": list(value.frame_names),
+    }
+    return head, {"array": value.array, **arrays}
+
+
+def _kspace(head: Mapping[str, Any], array: HostArray, arrays: Mapping[str, HostArray]) -> KSpace:
+    return KSpace(
+        array,
+        VolumeGeometry.from_dict(head["geometry"]),
+        Trajectory(arrays["points"]) if "points" in arrays else None,
+        recon=None if head["recon"] is None else VolumeGeometry.from_dict(head["recon"]),
+        is_whitened=bool(head["is_whitened"]),
+        frame_names=tuple(head["frame_names"]),
+        **{name: arrays[name] for name in KSPACE if name in arrays},
+    )

@@ -8,11 +8,12 @@ import json
 import numpy as np
 
 from scanmill.arrays import to_host
-from scanmill.data import Labels, Projections, Volume
+from scanmill.data import KSpace, Labels, Projections, Volume
 
 
-def voxel_digest(value: Volume | Labels | Projections) -> str:
-    """sha256 over type, shape, little-endian numbers in array order, and the geometry rounded to 1e-6.
+def voxel_digest(value: Volume | Labels | Projections | KSpace) -> str:
+    """sha256 over type, shape, little-endian numbers in array order, and the geometry rounded to 1e-6; of k-space, over
+    its trajectory too.
 
     >>> from scanmill.geometry import VolumeGeometry
     >>> image = Volume(np.zeros((1, 2, 2), np.float32), VolumeGeometry((1, 2, 2)))
@@ -25,6 +26,8 @@ def voxel_digest(value: Volume | Labels | Projections) -> str:
     head = json.dumps([array.dtype.str, array.shape, geometry], sort_keys=True)
     digest = hashlib.sha256(head.encode())
     digest.update(array.reshape(-1).view(np.uint8).data)
+    if isinstance(value, KSpace) and value.trajectory is not None:
+        digest.update(json.dumps(_rounded(value.trajectory.points.tolist())).encode())
     return digest.hexdigest()
 
 

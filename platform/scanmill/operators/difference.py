@@ -18,36 +18,45 @@ class GradientOp(LinearOperator):
     Beyond the last plane the volume goes on as it ends (Neumann), so the last difference along each axis is zero,
     and so is d/dz of a single slice. ``op.H`` is minus the divergence. Differences are of neighbouring voxels (per
     index); with a ``spacing`` in mm, in point order (x, y, z) as a grid's, they are per mm. Other numbers of axes
-    work alike.
+    work alike; with ``axes`` only those have a component, in that order.
 
     >>> GradientOp((1, 1, 3), spacing=(2.0, 1.0, 1.0))(np.array([[[0.0, 4.0, 6.0]]], np.float32))[2].tolist()
     [[[2.0, 1.0, 0.0]]]
     """
 
-    def __init__(self, shape: Shape, *, spacing: Sequence[float] | None = None, dtype: Any = np.float32) -> None:
-        super().__init__(shape, (len(shape), *shape), dtype)
-        steps = [1.0] * len(shape) if spacing is None else list(reversed(spacing))
-        if len(steps) != len(shape) or min(steps) <= 0:
-            raise InputError("a gradient needs one positive spacing per axis", expected=len(shape), got=spacing)
-        self._per_step = [self.dtype.type(1 / step) for step in steps]
+    def __init__(
+        self,
+        shape: Shape,
+        *,
+        axes: Sequence[int] | None = None,
+        spacing: Sequence[float] | None = None,
+        dtype: Any = np.float32,
+    ) -> None:
+        self.axes = tuple(range(len(shape)) if axes is None else axes)
+        super().__init__(shape, (len(self.axes), *shape), dtype)
+        steps = [1.0] * len(self.axes) if spacing is None else list(reversed(spacing))
+        if len(steps) != len(self.axes) or min(steps, default=1.0) <= 0:
+            raise InputError("a gradient needs one positive spacing per axis", expected=len(self.axes), got=spacing)
+        self._per_step = [self.dtype.type(0).real.dtype.type(1 / step) for step in steps]
 
     @property
     def norm_bound(self) -> float:
         """An upper bound of the operator's norm, 2 sqrt(sum 1/spacing²) over the axes that have a difference."""
-        return float(2 * np.sqrt(sum(h * h for h, n in zip(self._per_step, self.in_shape, strict=True) if n > 1)))
+        used = [h for h, axis in zip(self._per_step, self.axes, strict=True) if self.in_shape[axis] > 1]
+        return float(2 * np.sqrt(sum(h * h for h in used)))
 
     def _apply(self, x: Array) -> Array:
         out = xp_of(x).zeros(self.out_shape, self.dtype)
-        for axis, scale in enumerate(self._per_step):
+        for component, axis, scale in zip(out, self.axes, self._per_step, strict=True):
             low, high = _neighbours(axis, len(self.in_shape))
-            out[axis][low] = (x[high] - x[low]) * scale
+            component[low] = (x[high] - x[low]) * scale
         return out
 
     def _adjoint(self, y: Array) -> Array:
         out = xp_of(y).zeros(self.in_shape, self.dtype)
-        for axis, scale in enumerate(self._per_step):
+        for component, axis, scale in zip(y, self.axes, self._per_step, strict=True):
             low, high = _neighbours(axis, len(self.in_shape))
-            step = y[axis][low] * scale
+            step = component[low] * scale
             out[low] -= step
             out[high] += step
         return out

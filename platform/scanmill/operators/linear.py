@@ -92,6 +92,11 @@ class _Composition(LinearOperator):
     def _adjoint(self, y: Array) -> Array:
         return self.inner.H(self.outer.H(y))
 
+    @cached_property
+    def gram(self) -> LinearOperator:
+        """Aᴴ A, by the outer operator's own gram, which may be faster than its two ways."""
+        return self.inner.H @ self.outer.gram @ self.inner
+
 
 class _Sum(LinearOperator):
     def __init__(self, left: LinearOperator, right: LinearOperator) -> None:

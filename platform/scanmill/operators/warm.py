@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -10,8 +10,11 @@ from scanmill.arrays import to_device, xp_of
 from scanmill.geometry import ScanGeometry, VolumeGeometry
 from scanmill.kernels.launch import KERNELS, warm_up
 from scanmill.operators.backprojection import BackprojectionOp
+from scanmill.operators.gridding import gridded_fourier_op
+from scanmill.operators.gridding_plan import Strategy
 from scanmill.operators.linear import LinearOperator
 from scanmill.operators.projection import MANY_SLICES, ProjectionOp
+from scanmill.operators.wavelet import WaveletOp
 
 DISTANCES: dict[str, Any] = {"source_to_isocenter": 50.0, "source_to_detector": 90.0}
 GRID = VolumeGeometry.centered((4, 8, 8))
@@ -58,4 +61,10 @@ def _operators(device: str) -> list[LinearOperator]:
         ProjectionOp(GRID, cone, device=device, ownership="rays"),
         *(BackprojectionOp(GRID, scan, device=device) for scan in (parallel, fan, cone)),
         *(BackprojectionOp(GRID, scan, device=device, ownership="voxels") for scan in (fan, cone)),
+        WaveletOp(GRID.shape),
+        *(
+            gridded_fourier_op(np.ones((2, 3, n_dims)), shape, strategy=strategy, device=device)
+            for n_dims, shape in ((2, (1, 8, 8)), (3, (8, 8, 8)))
+            for strategy in get_args(Strategy)
+        ),
     ]

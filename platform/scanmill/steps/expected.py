@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from scanmill.arrays import to_host, xp_of
-from scanmill.data import Labels, Projections, Volume
+from scanmill.data import CoilSensitivities, Frames, KSpace, Labels, Projections, Volume
 from scanmill.errors import InputError
 
-T = TypeVar("T", Projections, Volume, Labels)
+T = TypeVar("T", Projections, Volume, Labels, KSpace, CoilSensitivities, Frames)
 
 
 def expect(inputs: Mapping[str, Any], port: str, kind: type[T]) -> T:
@@ -39,7 +39,7 @@ def expect_many(inputs: Mapping[str, Any], port: str, kind: type[T]) -> tuple[T,
     return tuple(expect({port: one}, port, kind) for one in values)
 
 
-def require_finite(value: Volume | Projections, port: str) -> None:
+def require_finite(value: Volume | Projections | KSpace | CoilSensitivities, port: str) -> None:
     """Refuse NaN and infinity."""
     xp = xp_of(value.array)
     if not bool(xp.isfinite(value.array).all()):

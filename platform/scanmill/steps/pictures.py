@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from scanmill.arrays import Array, HostArray, to_host
-from scanmill.data import Labels, Projections, Volume
+from scanmill.data import Frames, Labels, Projections, Volume
 
 MAX_SIDE = 512
+MAX_FRAMES = 8
 MIN_SLICES = 8
 """Fewer slices than this are not shown from the side."""
 Window = tuple[float, float]
@@ -40,13 +41,27 @@ def central_slices(volume: Volume | Labels, window: Window | None = None) -> Hos
     """The middle slice (z), and beside it those through the middle of y and x where there are slices enough.
 
     Rows grow downwards as they stand in the array, except that z grows upwards (head up)."""
-    array = volume.array
+    array = magnitude(volume.array)
     shown = window or (window_of(array) if isinstance(volume, Volume) else (0.0, float(max(1, array.max()))))
     nz, ny, nx = array.shape
     views = [to_host(array[nz // 2])]
     if nz >= MIN_SLICES:
         views += [to_host(array[::-1, ny // 2]), to_host(array[::-1, :, nx // 2])]
     return side_by_side([grey(view, shown) for view in views])
+
+
+def middle_slices(frames: Frames, window: Window | None = None) -> HostArray:
+    """The middle slice (z) of up to `MAX_FRAMES` frames, evenly taken, all in one window."""
+    n_frames, nz = frames.array.shape[:2]
+    chosen = np.unique(np.linspace(0, n_frames - 1, min(n_frames, MAX_FRAMES)).round().astype(int))
+    array = magnitude(frames.array[chosen, nz // 2])
+    shown = window or window_of(array)
+    return side_by_side([grey(to_host(image), shown) for image in array])
+
+
+def magnitude(array: Array) -> Array:
+    """The magnitude of complex numbers, and real ones as they are."""
+    return abs(array) if array.dtype.kind == "c" else array
 
 
 def sinogram(scan: Projections) -> HostArray:

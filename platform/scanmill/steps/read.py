@@ -11,14 +11,16 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from scanmill.data import Labels, Projections, Volume
+from scanmill.data import KSpace, Labels, Projections, Volume
 from scanmill.errors import InputError
 from scanmill.io.card import Card
+from scanmill.io.trajectory_units import Unit
 from scanmill.steps.contract import Context, InputFile, Output, Params, Prediction, Row, Step
 from scanmill.steps.memory import refuse_impossible
 
-Value = Volume | Labels | Projections
+Value = Volume | Labels | Projections | KSpace
 READ_BYTES_PER_SECOND = 200e6
+READERS = ("card", "cfl", "ctpd", "ctpd-store", "dicom", "fastmri", "fastmri-image", "ismrmrd", "nifti", "npz")
 
 
 class ReadParams(Params):
@@ -28,6 +30,11 @@ class ReadParams(Params):
     labels: tuple[str, ...] = Field(
         default=("truth", "labels", "mask"),
         description="roles that are segmentations in formats that do not say so",
+    )
+    measurement: str = Field(default="", max_length=200, description="of an ISMRMRD file; else the row's own")
+    encoding: int | None = Field(default=None, ge=0, description="of an ISMRMRD file; else the row's own")
+    trajectory_unit: Unit | None = Field(
+        default=None, description="of an ISMRMRD file, where it cannot be told from the size of the points"
     )
 
 
@@ -69,8 +76,12 @@ def _value(role: str, files: list[InputFile], row: Row, params: ReadParams, warn
         return _dicom(files)
     if readers[0] in ("ctpd", "ctpd-store"):
         return _ctpd(readers[0], files, warnings)
+    if readers[0] == "cfl":
+        return _cfl(files, warnings)
     if len(files) != 1:
         raise InputError("one file is wanted", where=role, expected=1, got=len(files))
+    if readers[0] == "ismrmrd":
+        return _ismrmrd(files[0], row, params, warnings)
     return _one_file(readers[0], files[0], as_labels=role in params.labels)
 
 
@@ -101,6 +112,36 @@ def _ctpd(reader: str, files: Iterable[InputFile], warnings: list[str]) -> Proje
     return scan.projections()
 
 
+def _cfl(files: list[InputFile], warnings: list[str]) -> KSpace:
+    from scanmill.io.cfl_kspace import NO_GEOMETRY, open_cfl
+
+    by_ending = {PurePosixPath(file.relative_path).suffix.lower(): file.path for file in files}
+    if set(by_ending) != {".cfl", ".hdr"} or len(files) != 2:
+        raise InputError("a pair of files is wanted", expected=".cfl and .hdr", got=sorted(by_ending))
+    warnings.append(NO_GEOMETRY)
+    return open_cfl(by_ending[".cfl"], by_ending[".hdr"]).kspace()
+
+
+def _ismrmrd(file: InputFile, row: Row, params: ReadParams, warnings: list[str]) -> KSpace:
+    from scanmill.io.ismrmrd import open_ismrmrd
+
+    own = row.columns.get("encoding")
+    scan = open_ismrmrd(
+        file.path,
+        measurement=params.measurement or str(row.columns.get("measurement") or ""),
+        encoding=params.encoding if params.encoding is not None or own is None else int(own),
+    )
+    warnings += scan.warnings
+    return scan.kspace(trajectory_unit=params.trajectory_unit)
+
+
+def _fastmri(reader: str, file: InputFile) -> Value:
+    from scanmill.io.fastmri import open_fastmri
+
+    scan = open_fastmri(file.path)
+    return scan.kspace() if reader == "fastmri" else scan.reconstruction()
+
+
 def _one_file(reader: str, file: InputFile, *, as_labels: bool) -> Value:
     if reader == "nifti":
         from scanmill.io.nifti import read_labels, read_nifti
@@ -110,7 +151,9 @@ def _one_file(reader: str, file: InputFile, *, as_labels: bool) -> Value:
         from scanmill.io.npz import read_npz
 
         return read_npz(file.path)
-    raise InputError("unknown reader", where=file.role, expected="card, ctpd, dicom, nifti or npz", got=reader)
+    if reader in ("fastmri", "fastmri-image"):
+        return _fastmri(reader, file)
+    raise InputError("unknown reader", where=file.role, expected=", ".join(READERS), got=reader)
 
 
 def _predict(columns: Mapping[str, Any], params: ReadParams, device: str) -> Prediction:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
 from scanmill.arrays import to_host
-from scanmill.data import Labels, Projections, Volume
+from scanmill.data import Frames, Labels, Projections, Volume
 from scanmill.errors import InputError
 from scanmill.io.voxel_digest import voxel_digest
 from scanmill.steps.contract import Context, Output, Params, Port, Prediction, SavedFile, Step
-from scanmill.steps.pictures import central_slices, sinogram
+from scanmill.steps.mr_scale import scale_of
+from scanmill.steps.pictures import central_slices, middle_slices, sinogram
 
 Value = Volume | Labels | Projections
 WRITE_BYTES_PER_SECOND = 40e6
 SUFFIX = {"nifti": ".nii.gz", "npz": ".npz"}
+MAX_FRAMES = 1000
+FEW_STEPS = 100
+"""An image that reaches fewer stored steps than this is warned of: its slope is too coarse."""
 
 
 class SaveParams(Params):
@@ -28,6 +34,13 @@ class SaveParams(Params):
     format: Literal["nifti", "npz", "dicom"] = Field(
         default="nifti", description="nifti for images and labels, npz for anything, dicom for images"
     )
+    slope: float | None = Field(
+        default=None,
+        gt=0,
+        le=1e12,
+        description="dicom: the value of one stored step, for all rows alike; by default the finest of each image, "
+        "and 1 for images of mr.reconstruct, whose `scale` serves",
+    )
     picture: bool = Field(default=True, description="also a grey picture of the middle slices")
     window: tuple[float, float] | None = Field(
         default=None, description="black and white of the picture; the 0.5 and 99.5 percentiles where not given"
@@ -35,8 +48,12 @@ class SaveParams(Params):
 
 
 def run(inputs: Mapping[str, Any], params: SaveParams, ctx: Context) -> Output:
-    """Write the value into the scratch folder; equal values give equal bytes."""
+    """Write the value into the scratch folder; equal values give equal bytes.
+
+    Frames become an output each, called by the frame: ``image_echo_1``."""
     value = inputs.get("image")
+    if isinstance(value, Frames):
+        return _frames(value, params, ctx)
     if not isinstance(value, Volume | Labels | Projections):
         raise InputError("nothing to save", where=params.output, expected="an image, labels or projections", got=value)
     value = replace(value, array=to_host(value.array))
@@ -45,7 +62,42 @@ def run(inputs: Mapping[str, Any], params: SaveParams, ctx: Context) -> Output:
     if params.picture:
         shown = sinogram(value) if isinstance(value, Projections) else central_slices(value, params.window)
         pictures = {f"{params.output}_slices": shown}
-    return Output(files=files, pictures=pictures)
+    return Output(files=files, pictures=pictures, warnings=_coarse(value, params))
+
+
+def _frames(frames: Frames, params: SaveParams, ctx: Context) -> Output:
+    """Every frame as an image of its own; the picture has the middle slices of some of them."""
+    if len(frames.names) > MAX_FRAMES:
+        raise InputError(
+            "too many frames", where=params.output, expected=f"at most {MAX_FRAMES}", got=len(frames.names)
+        )
+    names = [f"{params.output}_{re.sub(r'[^A-Za-z0-9]+', '_', name).strip('_')}"[:60] for name in frames.names]
+    if len(set(names)) < len(names):
+        names = [f"{params.output}_{number:03d}" for number in range(len(names))]
+    files: list[SavedFile] = []
+    warnings: list[str] = []
+    for number, name in enumerate(names):
+        volume = frames.volume(number)
+        one = params.model_copy(update={"output": name, "picture": False})
+        saved = run({"image": volume}, one, ctx)
+        files += saved.files
+        warnings += saved.warnings
+    pictures = {f"{params.output}_frames": middle_slices(frames, params.window)} if params.picture else {}
+    return Output(files=tuple(files), pictures=pictures, warnings=tuple(warnings))
+
+
+def _coarse(value: Value, params: SaveParams) -> tuple[str, ...]:
+    """The warning of an image whose stored numbers are too few."""
+    if params.format != "dicom" or not isinstance(value, Volume) or (slope := _slope(value, params)) is None:
+        return ()
+    steps = float(abs(value.array).max()) / slope
+    if steps >= FEW_STEPS:
+        return ()
+    return (f"{params.output} reaches {steps:.3g} of 32767 stored steps: take a larger scale, or a smaller slope",)
+
+
+def _slope(value: Volume, params: SaveParams) -> float | None:
+    return 1.0 if params.slope is None and scale_of(value) is not None else params.slope
 
 
 def _nifti(value: Value, params: SaveParams, ctx: Context) -> tuple[SavedFile, ...]:
@@ -53,6 +105,7 @@ def _nifti(value: Value, params: SaveParams, ctx: Context) -> tuple[SavedFile, .
 
     if isinstance(value, Projections):
         raise InputError("NIfTI holds no projections", where=params.output, do="save them with format: npz")
+    _refuse_complex(value, params)
     return _saved(value, params, ctx, lambda path: write_nifti(path, value))
 
 
@@ -69,25 +122,46 @@ def _saved(value: Value, params: SaveParams, ctx: Context, write: Callable[[Path
 
 
 def _dicom(value: Value, params: SaveParams, ctx: Context) -> tuple[SavedFile, ...]:
+    from scanmill.io.dicom_rescale import Rescale
     from scanmill.io.dicom_write import write_series
 
     if not isinstance(value, Volume):
         raise InputError("only images become DICOM series", where=params.output, got=type(value).__name__)
+    _refuse_complex(value, params)
     folder = ctx.scratch / params.output
     folder.mkdir()
     row = ctx.rows[0]
     key = str(row.columns.get("patient_key") or row.row_key)
     keys = "+".join(row.row_key for row in ctx.rows)
     digest = voxel_digest(value)
+    slope = _slope(value, params)
     paths = write_series(
         folder,
         value,
         description=f"scanmill {params.output}",
         uid_seed=f"{keys}/{params.output}/{digest}",
+        like=_facts(ctx),
+        rescale=None if slope is None else Rescale(Decimal(repr(slope))),
         patient_key=key[:64],
         study_key=keys,
     )
     return tuple(SavedFile(params.output, path, "dicom", digest) for path in paths)
+
+
+def _facts(ctx: Context) -> dict[str, Any]:
+    """The public facts of the unit's rows, as far as they agree, without the modality."""
+    first, *others = (row.columns for row in ctx.rows)
+    known = {name: value for name, value in first.items() if value is not None and value == value}
+    return {
+        name: value
+        for name, value in known.items()
+        if name != "Modality" and all(columns.get(name) == value for columns in others)
+    }
+
+
+def _refuse_complex(value: Volume | Labels, params: SaveParams) -> None:
+    if value.array.dtype.kind == "c":
+        raise InputError("the image is complex", where=params.output, do="save it with format: npz")
 
 
 _WRITERS: Mapping[str, Callable[[Value, SaveParams, Context], tuple[SavedFile, ...]]] = {

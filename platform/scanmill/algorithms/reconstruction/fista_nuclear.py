@@ -6,7 +6,10 @@ import math
 from collections.abc import Sequence
 
 from scanmill.algorithms.reconstruction.fista import fista
+from scanmill.algorithms.reconstruction.items import PerItem
 from scanmill.algorithms.reconstruction.iteration import NON_NEGATIVE, Bounds, Callback
+from scanmill.algorithms.reconstruction.sparsity import Sparsity
+from scanmill.algorithms.reconstruction.total_variation import shortening
 from scanmill.arrays import Array, xp_of
 from scanmill.errors import SpecError
 from scanmill.operators import LinearOperator
@@ -51,7 +54,7 @@ def fista_nuclear(
     )
 
 
-class NuclearNorm:
+class NuclearNorm(Sparsity):
     """The sum of the singular values of the (channel, voxel) matrix, or of those of its blocks.
 
     The singular values come from the small (channel, channel) Gram matrices, which is exact enough to cut the large
@@ -59,6 +62,7 @@ class NuclearNorm:
     """
 
     norm_squared = 1.0
+    unitary = True
 
     def __init__(self, op: LinearOperator, patch: Sequence[int] | None = None) -> None:
         shape = op.in_shape
@@ -73,17 +77,16 @@ class NuclearNorm:
         """Σ σ over all blocks."""
         matrices = self._matrices(coefficients)
         xp = xp_of(matrices)
-        eigenvalues = xp.linalg.eigvalsh((matrices @ matrices.swapaxes(-1, -2)).astype("float64"))
+        eigenvalues = xp.linalg.eigvalsh(_gram(matrices))
         return float(xp.sqrt(xp.maximum(eigenvalues, 0)).sum())
 
-    def inside(self, dual: Array, radius: float) -> Array:
+    def inside(self, dual: Array, radius: PerItem) -> Array:
         """Singular values above the radius cut to it."""
         matrices = self._matrices(dual)
         xp = xp_of(matrices)
-        squares, U = xp.linalg.eigh((matrices @ matrices.swapaxes(-1, -2)).astype("float64"))
-        sigma = xp.sqrt(xp.maximum(squares, 0))
-        factor = xp.where(sigma > radius, radius / xp.maximum(sigma, radius or 1.0), 1.0)
-        cut = (U * factor[..., None, :]) @ U.swapaxes(-1, -2)
+        squares, U = xp.linalg.eigh(_gram(matrices))
+        factor = shortening(xp.sqrt(xp.maximum(squares, 0)), radius)
+        cut = (U * factor[..., None, :]) @ U.swapaxes(-1, -2).conj()
         return self._image(cut.astype(dual.dtype) @ matrices, tuple(dual.shape))
 
     def _matrices(self, image: Array) -> Array:
@@ -104,3 +107,9 @@ class NuclearNorm:
         order = [n_axes, *(axis for i in range(n_axes) for axis in (i, n_axes + 1 + i))]
         whole = split.transpose(order).reshape(shape[0], *(n * p for n, p in zip(counts, self.patch, strict=True)))
         return whole[tuple(slice(n) for n in shape)]
+
+
+def _gram(matrices: Array) -> Array:
+    """M Mᴴ of every block, in double precision."""
+    product = matrices @ matrices.swapaxes(-1, -2).conj()
+    return product.astype("complex128" if product.dtype.kind == "c" else "float64")

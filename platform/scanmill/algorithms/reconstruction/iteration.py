@@ -98,7 +98,9 @@ def data_of(op: LinearOperator, y: Array) -> Array:
 
 
 def start_of(op: LinearOperator, y: Array, x0: Array | None, bounds: Bounds = FREE) -> Array:
-    """The first image: zero, or a copy of the warm start ``x0``, inside the bounds."""
+    """The first image: zero, or a copy of the warm start ``x0``, inside the bounds; complex ones have no bounds."""
+    if bounds != FREE and op.dtype.kind == "c":
+        raise SpecError("complex images have no bounds", expected=FREE, got=bounds)
     if x0 is None:
         return clip(xp_of(y).zeros(op.in_shape, dtype=op.dtype), bounds)
     if tuple(x0.shape) != op.in_shape:

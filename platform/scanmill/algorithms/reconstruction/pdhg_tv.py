@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+from scanmill.algorithms.reconstruction.data_term import Residuals
 from scanmill.algorithms.reconstruction.iteration import (
     NON_NEGATIVE,
     Bounds,
     Callback,
-    IterationStatus,
     StoppingRule,
     check_bounds,
-    clip,
     data_of,
-    norm,
     reciprocal,
-    relative,
-    squared_norm,
     start_of,
 )
-from scanmill.algorithms.reconstruction.total_variation import check_weight, inside_ball, total_variation
+from scanmill.algorithms.reconstruction.pdhg import DataBlock, SparsityBlock, pdhg
+from scanmill.algorithms.reconstruction.pdhg_steps import Steps
+from scanmill.algorithms.reconstruction.sparsity import TotalVariation
+from scanmill.algorithms.reconstruction.total_variation import check_weight
 from scanmill.arrays import Array, xp_of
 from scanmill.errors import SpecError
 from scanmill.operators import LinearOperator
-from scanmill.operators.difference import GradientOp
 from scanmill.operators.linear import require_matched
 
 
@@ -60,29 +58,11 @@ def pdhg_tv(
     require_matched(op)
     check_bounds(bounds)
     rule = StoppingRule(n_iterations, residual_tolerance, change_tolerance, callback)
-    gradient, y = GradientOp(op.in_shape, dtype=op.dtype), data_of(op, y)
-    x = start_of(op, y, x0, bounds)
+    y = data_of(op, y)
+    data, tv = Residuals(op, y), TotalVariation(op)
     sigma, sigma_tv, tau = _steps(op, y, balance)
-    Ax, Dx = op(x), gradient(x)
-    Ax_bar, Dx_bar, p, q = Ax, Dx, xp_of(y).zeros_like(y), xp_of(x).zeros_like(Dx)
-    y_norm, start = norm(y), relative(norm(Ax - y), norm(y))
-    for iteration in range(1, n_iterations + 1):
-        p = (p + sigma * (Ax_bar - y)) / (1 + sigma)
-        q = inside_ball(q + sigma_tv * Dx_bar, weight)
-        before, x = x, clip(x - tau * (op.H(p) + gradient.H(q)), bounds)
-        Ax_before, Dx_before, Ax, Dx = Ax, Dx, op(x), gradient(x)
-        Ax_bar, Dx_bar = 2 * Ax - Ax_before, 2 * Dx - Dx_before
-        squares = squared_norm(Ax - y)
-        status = IterationStatus(
-            iteration,
-            residual=relative(squares**0.5, y_norm),
-            change=relative(norm(x - before), norm(x)),
-            objective=0.5 * squares + weight * total_variation(Dx),
-            image=x,
-        )
-        if rule.ends(status, start):
-            break
-    return x
+    steps, blocks = Steps((sigma, sigma_tv), tau), (DataBlock(data), SparsityBlock(tv, weight))
+    return pdhg(start_of(op, y, x0, bounds), steps, data, blocks, rule, bounds=bounds, data_is_dual=True)
 
 
 def _steps(op: LinearOperator, y: Array, balance: float) -> tuple[Array, float, Array]:

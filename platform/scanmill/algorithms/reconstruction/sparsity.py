@@ -2,50 +2,74 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
+from scanmill.algorithms.reconstruction.items import PerItem, item_sum
 from scanmill.algorithms.reconstruction.iteration import Bounds, clip
-from scanmill.algorithms.reconstruction.total_variation import inside_ball, total_variation
+from scanmill.algorithms.reconstruction.total_variation import gradient_length, inside_ball
 from scanmill.arrays import Array, xp_of
 from scanmill.operators import LinearOperator
 from scanmill.operators.difference import GradientOp
 
 
-class Sparsity(Protocol):
+class Sparsity(ABC):
     """A norm φ of K x: total variation, the sum of wavelet coefficients, the nuclear norm.
 
-    ``analysis`` is K, ``norm_squared`` a bound of ‖K‖². ``value(K x)`` is φ in float64, ``inside(q, radius)`` the
-    nearest point to q in the ball of that radius of the dual norm.
+    ``analysis`` is K, ``norm_squared`` a bound of ‖K‖². ``value(K x)`` is φ in float64, of every item along
+    ``item_axis`` (`items`); ``inside(q, radius)`` the nearest point to q in the ball of that radius of the dual norm.
+    One whose K is ``unitary`` has its denoising in closed form. One that is ``moving`` is another one in every
+    iteration (a wavelet transform of the shifted image, blocks laid elsewhere): ``at(iteration)``.
     """
 
     analysis: LinearOperator
     norm_squared: float
+    unitary: bool = False
+    moving: bool = False
+    item_axis: int | None = None
 
-    def value(self, coefficients: Array) -> float: ...  # noqa: D102
+    @abstractmethod
+    def value(self, coefficients: Array) -> PerItem: ...  # noqa: D102
 
-    def inside(self, dual: Array, radius: float) -> Array: ...  # noqa: D102
+    @abstractmethod
+    def inside(self, dual: Array, radius: PerItem) -> Array: ...  # noqa: D102
+
+    def lowered(self, coefficients: Array, radius: PerItem) -> Array:
+        """argmin ½ ‖c - coefficients‖² + radius φ(c): by Moreau what is not inside the ball."""
+        return coefficients - self.inside(coefficients, radius)
+
+    def at(self, iteration: int) -> Sparsity:
+        """The sparsity of this iteration, counted from 1."""
+        return self
 
 
-class TotalVariation:
-    """Isotropic total variation over neighbouring voxels, whatever their spacing."""
+class TotalVariation(Sparsity):
+    """Isotropic total variation over neighbouring voxels, whatever their spacing, along ``axes`` (all)."""
 
-    def __init__(self, op: LinearOperator) -> None:
-        self.analysis: LinearOperator = GradientOp(op.in_shape, dtype=op.dtype)
-        self.norm_squared = 4.0 * max(sum(n > 1 for n in op.in_shape), 1)
+    def __init__(self, op: LinearOperator, *, axes: Sequence[int] | None = None, item_axis: int | None = None) -> None:
+        gradient = GradientOp(op.in_shape, axes=axes, dtype=op.dtype)
+        self.analysis, self.item_axis = gradient, item_axis
+        self.norm_squared = 4.0 * max(sum(op.in_shape[axis] > 1 for axis in gradient.axes), 1)
 
-    def value(self, coefficients: Array) -> float:
+    def value(self, coefficients: Array) -> PerItem:
         """Σ |∇x|."""
-        return total_variation(coefficients)
+        return item_sum(gradient_length(coefficients), self.item_axis)
 
-    def inside(self, dual: Array, radius: float) -> Array:
+    def inside(self, dual: Array, radius: PerItem) -> Array:
         """Each voxel's vector drawn to the radius."""
         return inside_ball(dual, radius)
+
+
+def shrink(image: Array, sparsity: Sparsity, weight: PerItem) -> tuple[Array, PerItem]:
+    """argmin ½ ‖x - image‖² + α φ(K x) for a ``unitary`` K, and φ(K x) there: Kᴴ of the lowered coefficients."""
+    coefficients = sparsity.lowered(sparsity.analysis(image), weight)
+    return sparsity.analysis.H(coefficients), sparsity.value(coefficients)
 
 
 def denoise(
     image: Array,
     sparsity: Sparsity,
-    weight: float,
+    weight: PerItem,
     n_iterations: int,
     *,
     bounds: Bounds = (None, None),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from scanmill.algorithms.reconstruction.items import PerItem
 from scanmill.arrays import Array, xp_of
 from scanmill.errors import SpecError
 
@@ -11,7 +12,10 @@ from scanmill.errors import SpecError
 def gradient_length(gradient: Array) -> Array:
     """|∇x| in every voxel, from gradients stacked along the first axis."""
     xp = xp_of(gradient)
-    return xp.sqrt(xp.sum(xp.square(gradient), axis=0))
+    squares = xp.square(gradient.real)
+    if gradient.dtype.kind == "c":
+        squares += xp.square(gradient.imag)
+    return xp.sqrt(xp.sum(squares, axis=0))
 
 
 def total_variation(gradient: Array) -> float:
@@ -23,13 +27,25 @@ def total_variation(gradient: Array) -> float:
     return float(xp_of(gradient).sum(gradient_length(gradient), dtype=np.float64))
 
 
-def inside_ball(dual: Array, radius: float) -> Array:
+def inside_ball(dual: Array, radius: PerItem) -> Array:
     """Each voxel's dual vector (first axis), drawn to length ``radius`` where it is longer."""
-    xp = xp_of(dual)
-    return dual / xp.maximum(gradient_length(dual) / radius, 1) if radius > 0 else xp.zeros_like(dual)
+    return dual * shortening(gradient_length(dual), radius)
 
 
-def check_weight(weight: float) -> None:
-    """SpecError unless the weight of a penalty is zero or more."""
-    if not 0 <= weight < float("inf"):
+def shortening(length: Array, radius: PerItem) -> Array:
+    """The factor that draws vectors of such a length to ``radius`` where they are longer: radius / max(length, radius).
+
+    >>> shortening(np.array([0.0, 1.0, 4.0]), 2.0).tolist()
+    [1.0, 1.0, 0.5]
+    """
+    xp = xp_of(length)
+    radius = xp.asarray(radius, dtype=length.dtype)
+    return radius / xp.maximum(length, xp.maximum(radius, np.finfo(length.dtype).tiny))
+
+
+def check_weight(weight: PerItem) -> None:
+    """SpecError unless the weight of a penalty, or each of them, is zero or more."""
+    xp = xp_of(weight)
+    values = xp.asarray(weight)
+    if not ((values >= 0) & xp.isfinite(values)).all():
         raise SpecError("the weight of the penalty must not be negative", got=weight)
