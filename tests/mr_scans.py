@@ -115,7 +115,7 @@ def _oversampled(kspace):
 
 def write_fastmri(path, scan, *, mask_of_columns=None, reference=None):
     """fastMRI's layout: (slice, coil, readout, phase), readout y, phase x."""
-    nz, ny, nx = scan.geometry.shape
+    _, ny, nx = scan.geometry.shape
     fov = tuple(float(e) for e in scan.geometry.extent)
     one = encoding((ny, nx, 1), (fov[1], fov[0], scan.geometry.spacing[2]))
     header = xsd.ismrmrdHeader(

@@ -72,7 +72,7 @@ def tiny_kspace() -> KSpace:
 
 
 def tiny_value(kind: str) -> Any:
-    """A tiny value of a port's kind: the scan, the image, the mask or the k-space of the disc, or what its coils see."""
+    """A tiny value of a port's kind: the scan, image, mask or k-space of the disc, or what its coils see."""
     grid = VolumeGeometry.centered((1, SIDE, SIDE))
     makers = {"projections": tiny_scan, "kspace": tiny_kspace, "sensitivities": tiny_sensitivities}
     if kind in makers:

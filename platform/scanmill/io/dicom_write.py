@@ -54,7 +54,7 @@ def write_series(
 
     The modality is that of ``like``, else CT for HU and 1/mm and MR for the rest. Voxels become int16 with a recorded
     slope and intercept (the error is at most half a slope): the finest of the image's own, or ``rescale``, the same for
-    many images, without which stored numbers cannot be compared between them. ``uid_seed`` makes the UIDs (root 2.25): the same seed
+    many images, without which stored numbers cannot be compared. ``uid_seed`` makes the UIDs (root 2.25): the same seed
     gives the same series, so it must name what is written (run, unit, output). Series written with the same
     ``study_key`` (a pseudonym) share their study and frame of reference. Nothing of the source's identity is copied:
     PatientID is ``patient_key``, there is no name, and ``like``, a series or attributes by keyword, gives only public

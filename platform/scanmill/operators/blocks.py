@@ -17,8 +17,8 @@ class BlocksOp(LinearOperator):
     """Frames (frame, z, y, x) to the matrices of their blocks (block, frame, voxel), for locally low-rank methods.
 
     Blocks are ``block`` = (z, y, x) voxels, or as long as the image where that is shorter. They begin every ``stride``
-    voxels, at most and by default side by side; the last ones stick out beyond the image, where it is zero. Side by side, the
-    adjoint puts the blocks together again, ``op.H @ op`` is the identity; overlapping ones it adds up. Further axes
+    voxels, at most and by default side by side; the last ones stick out of the image, where it is zero. Side by side,
+    the adjoint puts the blocks together again, ``op.H @ op`` is the identity; overlapping ones it adds up. Further axes
     between frame and z are taken along, (frame, ..., z, y, x), as part of the voxels. Trzasko & Manduca, Asilomar 2011.
 
     >>> op = BlocksOp((2, 1, 1, 4), (1, 1, 2), dtype=np.float32)

@@ -76,7 +76,7 @@ class GriddingOp(LinearOperator):
 
 
 class OversampledFourierOp(LinearOperator):
-    """From images (\\*images, z, y, x) to the grid from which `GriddingOp` reads the samples of their Fourier transform.
+    """From images (\\*images, z, y, x) to the grid where `GriddingOp` reads the samples of their Fourier transform.
 
     Voxels are divided by the window's transform (deapodisation), brought to the first cells and around the period,
     and transformed; zero frequency is cell 0. Scaled by 1 / sqrt(voxels), as the orthonormal transform.

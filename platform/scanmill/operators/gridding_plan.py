@@ -62,7 +62,8 @@ def plan_gridding(
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
     arrays = (order, rank, np.ascontiguousarray(first[:, order]).astype(np.int32), *weights)
-    return GriddingPlan(*(to_device(a, device) for a in arrays), tuple(to_device(start, device) for start in starts))
+    order, rank, lows, wz, wy, wx = (to_device(a, device) for a in arrays)
+    return GriddingPlan(order, rank, lows, wz, wy, wx, tuple(to_device(start, device) for start in starts))
 
 
 def _in_array_order(points: HostArray, grid_shape: Shape) -> list[HostArray]:

@@ -1,4 +1,4 @@
-"""Made k-space for the demo: on a grid, along spokes and along spirals, in full and too few, of eight coils with noise."""
+"""Made k-space for the demo: on a grid, along spokes and spirals, in full and too few, of eight coils with noise."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _write(folder: Path, demo: DemoKSpace, coils: CoilArray, covariance: HostArr
         n_noise_samples=N_NOISE, seed=seed,
     )  # fmt: skip
     path = folder / f"{demo.name}.npz"
-    np.savez(path, **_arrays(raw, demo))
+    np.savez(path, allow_pickle=False, **_arrays(raw, demo))
     seen = np.sqrt((np.abs(coils.values(grid().voxel_points())) ** 2).sum(axis=0))
     image = demo.phantom.voxels(grid(), supersampling=2).array * seen
     np.savez(folder / "reference" / path.name, image=image.astype(np.float32), spacing_mm=np.asarray(grid().spacing))

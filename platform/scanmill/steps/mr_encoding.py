@@ -25,7 +25,7 @@ def coil_encoding(block: Block) -> Any:
 
 
 def coil_gram(block: Block) -> Any:
-    """Its Aᴴ A: by name a Toeplitz product along a trajectory, since what the clock chooses would not be the same again."""
+    """Its Aᴴ A: by name a Toeplitz product along a trajectory, since what the clock chooses is not the same again."""
     from scanmill.operators.toeplitz import ToeplitzOp
 
     if block.points is None:

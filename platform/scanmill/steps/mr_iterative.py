@@ -29,7 +29,7 @@ BY_SLICE = ("llr", "l+s", "grasp")
 class Problem:
     """A block of k-space, what the job asks for, and who hears of the iterations.
 
-    ``y`` are the data of ``op``, which takes images (batch, set, z, y, x); of a method without an operator, those of the
+    ``y`` are the data of ``op``, which takes images (batch, set, z, y, x); of a method without one, those of the
     block. ``weight`` and ``sparse_weight`` are those of the penalty in the units of ``y``. ``metrics`` takes what a
     method tells beside its image.
     """
@@ -145,6 +145,7 @@ def _radial_3d(p: Problem) -> Array:
     block = p.block
     assert block.points is not None
     assert block.weights is not None
+    assert block.coil_sensitivities is not None
     image, report = radial_3d(
         block.y[0],
         block.points[0],

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal, Self
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from scanmill.arrays import to_device, to_host
@@ -29,7 +30,7 @@ class PrepareParams(Params):
     frames: tuple[str, ...] = Field(default=(), max_length=1000, description="only these, by name; empty keeps all")
     combine: Literal["none", "average", "join"] = Field(
         default="none",
-        description="average: the mean of all frames that measured a sample; join: the shots of all frames as one frame",
+        description="average: mean of all frames that measured a sample; join: the shots of all frames as one frame",
     )
     shots_per_frame: int | None = Field(
         default=None, ge=1, le=100_000, description="make frames of so many shots that follow one another"
@@ -107,7 +108,7 @@ def measured_part(scan: KSpace) -> float:
     sampled = to_host(scan.sampled().any(axis=(0, 1)))
     parts = [1.0]
     for axis, n in enumerate(sampled.shape):
-        lines = sampled.any(axis=tuple(other for other in range(3) if other != axis)).nonzero()[0]
+        lines = np.flatnonzero(sampled.any(axis=tuple(other for other in range(3) if other != axis)))
         if n > 1 and len(lines):
             below, above = n // 2 - lines[0], lines[-1] - n // 2
             widest = max(below, above)

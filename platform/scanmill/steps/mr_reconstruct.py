@@ -59,7 +59,7 @@ class Progress:
 
 
 def run(inputs: Mapping[str, Any], params: ReconstructParams, ctx: Context) -> Output:
-    """`image`, the frame that is asked for, and `frames`, all of them; metrics: scale, n_frames, acceleration and, where
+    """`image`, the frame asked for, and `frames`, all of them; metrics: scale, n_frames, acceleration and, where
     a method iterates, n_iterations, residual (the worst of all slices) and weight."""
     scan = expect(inputs, "scan", KSpace)
     maps = optional(inputs, "sensitivities", CoilSensitivities)

@@ -85,4 +85,5 @@ def data_squares(y: Array, item_axis: int | None) -> PerItem:
     """‖y‖² of the data of every item of the image."""
     if item_axis is None:
         return item_squares(y, None)
-    return item_squares(y, -y.ndim).reshape(-1, *[1] * (-item_axis - 1))
+    squares: Array = item_squares(y, -y.ndim)
+    return squares.reshape(-1, *[1] * (-item_axis - 1))

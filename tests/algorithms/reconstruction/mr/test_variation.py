@@ -107,7 +107,7 @@ def test_a_slope_costs_tgv_nothing_inside_and_tv_everywhere(shape):
 
 
 def test_tgv_is_the_minimum_of_its_dual():
-    """The gap to the dual problem closes: ½ ‖y‖² - ½ ‖y - r‖² for r = ∇ᴴ p in the ball, a lower bound that p certifies."""
+    """The gap to the dual closes: ½ ‖y‖² - ½ ‖y - r‖² for r = ∇ᴴ p in the ball, a lower bound that p certifies."""
     op, image = identity((1, 12, 12)), np.zeros((1, 1, 1, 12, 12), complex)
     image[..., 3:9, 2:7] = 1.0
     image += 0.1 * np.random.default_rng(0).standard_normal(image.shape)

@@ -53,11 +53,11 @@ def grasp(
 
 
 def in_frames(y: Array, points: npt.ArrayLike, spokes_per_frame: int) -> tuple[Array, HostArray]:
-    """Spokes in the order of their acquisition as frames: data (frame, coil, shot, sample), points (frame, shot, sample,
+    """Spokes in acquisition order as frames: data (frame, coil, shot, sample), points (frame, shot, sample,
     d), from data (coil, shot, sample) and points (shot, sample, d).
 
     What is left of the last spokes after the last full frame is left out. Fibonacci numbers of golden-angle spokes
-    cover the plane most evenly (Winkelmann et al., IEEE Trans. Med. Imaging 26 (2007) 68). Raises InputError where there
+    cover the plane most evenly (Winkelmann et al., IEEE Trans. Med. Imaging 26 (2007) 68). InputError where there
     is not one frame.
 
     >>> y, points = in_frames(np.zeros((2, 7, 4), np.complex64), np.zeros((7, 4, 2)), 3)

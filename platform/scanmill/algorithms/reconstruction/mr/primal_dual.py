@@ -33,7 +33,7 @@ def primal_dual(
     """argmin ½ ‖A x - y‖² + α φ(K x), α = ``weight``, by `pdhg`: one ``op.gram``, K and Kᴴ in every iteration.
 
     For a K whose denoising has no closed form, such as differences. ``balance`` trades the speed of the image for that
-    of the dual, at first (`BalancedSteps`); ‖A‖ is from a power iteration seeded with ``seed`` unless ``norm`` is given. Items
+    of the dual, at first (`BalancedSteps`); ‖A‖ is from a power iteration (``seed``) unless ``norm`` is given. Items
     of the sparsity end each by itself. Raises ConvergenceError where it diverges.
     """
     check_weight(weight)

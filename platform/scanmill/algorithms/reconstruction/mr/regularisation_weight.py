@@ -43,10 +43,10 @@ def universal_threshold(
     seed: int = 0,
     device: str = "cpu",
 ) -> float:
-    """The weight α above which noise alone would be reconstructed as nothing: E max |K Aᴴ n|, from ``n_draws`` seeded n.
+    """The weight α above which noise alone is reconstructed as nothing: E max |K Aᴴ n|, from ``n_draws`` seeded n.
 
-    The quantile universal threshold of Giacobino, Sardy, Diaz-Rodriguez & Hengartner, Electron. J. Stat. 11 (2017) 4701,
-    section 2: the level of the dual norm of Aᴴ n, here its mean; for A = 1 and wavelets it is the σ √(2 ln N) of Donoho &
+    The quantile universal threshold of Giacobino, Sardy, Diaz-Rodriguez, Hengartner, Electron. J. Stat. 11 (2017) 4701,
+    section 2: the level of the dual norm of Aᴴ n, here its mean; for A = 1 and wavelets the σ √(2 ln N) of Donoho &
     Johnstone, Biometrika 81 (1994) 425. The sparsity is one with a unitary K, of any kind; its dual norm is found by
     bisection. ``noise_std`` is σ of the real and of the imaginary part; ``sampled`` (bool, as the data) tells where
     there is noise. It spares no noise and blurs what is below it: the upper end of the useful weights.
@@ -79,7 +79,7 @@ def estimated_risk(
 
     Stein, Ann. Stat. 9 (1981) 1135; the divergence by one random b of ±1 (Ramani, Blu & Unser, IEEE Trans. Image
     Process. 17 (2008) 1540, alg. 1), in parallel MRI Weller, Ramani, Nielsen & Fessler, Magn. Reson. Med. 71 (2014)
-    1760. It holds for whatever ``reconstruct`` does, before convergence too, as long as it does the same again. n counts
+    1760. It holds for whatever ``reconstruct`` does, before convergence too, if it does the same again. n counts
     real and imaginary parts, σ = ``noise_std`` is that of either; of Cartesian data ``sampled`` (bool, as the data)
     tells which were measured.
     """

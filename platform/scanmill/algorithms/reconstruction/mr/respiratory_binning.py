@@ -1,4 +1,4 @@
-"""Respiratory binning by self-navigation: how high the body lies, from a projection that is measured again and again."""
+"""Respiratory binning by self-navigation: how high the body lies, from a projection measured again and again."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def respiratory_signal(
     ``navigators`` (time, coil, sample) are the same line of k-space through its centre, at every time; for breathing
     one along z, from foot to head (Stehning et al., Magn. Reson. Med. 54 (2005) 476). ``"center_of_mass"`` is that of
     the projection's magnitude; ``"phase"`` is the angle of Σ y(k + 1) conj y(k), the circular mean of its square, which
-    a floor of noise does not pull to the middle. Coils agree by the first principal component of what they say, weighted
+    a floor of noise does not pull to the middle. Coils agree by the first principal component of their words, weighted
     by their signal, so that those near the diaphragm count. It moves with the body, but by less, as far as parts of the
     projection stay: good for bins, not for correcting.
 
     With the ``interval_s`` between two navigators, what is faster than ``highest_hz``, heart beats, is taken out (a
-    Butterworth filter of second order, forwards and backwards). Raises InputError where there are less than three times,
+    Butterworth filter of second order, both ways). Raises InputError where there are less than three times,
     or no signal.
     """
     if method not in get_args(Method):
@@ -82,7 +82,7 @@ def binned_projections(
 ) -> list[tuple[Array, HostArray]]:
     """Data (coil, projection, sample) and points (projection, sample, d) of each bin, in the order of acquisition.
 
-    Projection p belongs to time p // ``per_navigator``, whose bin is ``bins[p // per_navigator]``; times with bin -1 are
+    Projection p belongs to time p // ``per_navigator``, with bin ``bins[p // per_navigator]``; times with bin -1 are
     left out. Raises InputError where the bins do not cover the projections.
     """
     k, labels = np.asarray(points, dtype=np.float64), np.asarray(bins)
@@ -118,10 +118,9 @@ def _agreed(positions: HostArray, weights: HostArray) -> HostArray:
     moves = (positions - positions.mean(axis=0)) * weights
     _, vectors = np.linalg.eigh(moves.T @ moves)
     share = vectors[:, -1] * weights
-    share = (
-        share / share.sum() if abs(share.sum()) > 1e-6 * np.abs(share).sum() else np.abs(share) / np.abs(share).sum()
-    )
-    return positions @ share
+    if abs(share.sum()) <= 1e-6 * np.abs(share).sum():
+        share = np.abs(share)
+    return np.asarray(positions @ (share / share.sum()))
 
 
 def _low_pass(signal: HostArray, interval_s: float, highest_hz: float) -> HostArray:
