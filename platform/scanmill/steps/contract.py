@@ -24,7 +24,8 @@ class Params(BaseModel):
 
 @dataclass(frozen=True)
 class Port:
-    """A value that a step reads or writes: ``projections``, ``kspace``, ``volume``, ``labels``, ``table``, ``file`` or ``any``.
+    """A value that a step reads or writes: ``projections``, ``kspace``, ``volume``, ``labels``, ``table``, ``file`` or
+    ``any``.
 
     ``many`` reads a tuple of values, one per row of a group, in the order of the row keys."""
 
