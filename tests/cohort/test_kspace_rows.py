@@ -64,7 +64,7 @@ def write_cfl(path, n=None):
 def scans(tmp_path):
     root = tmp_path / "scans"
     write_ismrmrd(root / "a" / "brain.h5", patientName=NAME, patientID=PATIENT)
-    write_ismrmrd(root / "many.h5", n_encodings=2, measurements=("first", "second"))
+    write_ismrmrd(root / "many.h5", n_encodings=2, measurements=("first", "scan.2"))
     write_fastmri(root / "file1.h5", patient_id=PATIENT, acquisition="AXT2")
     write_cfl(root / "ksp.cfl")
     write_cfl(root / "short.cfl", n=40)
@@ -105,7 +105,7 @@ def test_every_scan_is_a_row_and_every_other_file_a_problem(scans, tmp_path):
     rows = rows_of(cohort)
     assert set(rows) == {
         "p/a/brain", "p/file1", "p/headless", "p/ksp", "p/short",
-        *(f"p/many/{name}/encoding-{number}" for name in ("first", "second") for number in (0, 1)),
+        *(f"p/many/{name}/encoding-{number}" for name in ("first", "scan.2") for number in (0, 1)),
     }  # fmt: skip
     problems = {problem["path"]: problem["problem"] for problem in cohort.problems.to_pylist()}
     assert set(problems) == {"cut.h5", "else.h5", "headless.h5", "lonely.cfl", "meas.dat", "short.cfl"}
@@ -122,7 +122,7 @@ def test_columns(scans, tmp_path):
             "ImagingFrequency": 63.87}.items() <= rows["p/a/brain"].items()  # fmt: skip
     assert {"matrix_x": 12, "matrix_y": 8, "size_x": 8, "acceleration": 1.0, "acquisition": "AXT2",
             "Modality": "MR"}.items() <= rows["p/file1"].items()  # fmt: skip
-    assert {"measurement": "second", "encoding": 1}.items() <= rows["p/many/second/encoding-1"].items()
+    assert {"measurement": "scan.2", "encoding": 1}.items() <= rows["p/many/scan.2/encoding-1"].items()
     assert {"n_coils": 2, "matrix_x": 6, "matrix_y": 4}.items() <= rows["p/ksp"].items()
 
 
@@ -159,12 +159,12 @@ def test_rows_are_read_as_k_space(scans, tmp_path):
 
 def test_a_file_with_several_is_read_by_the_row_s_choice_or_by_the_parameters(scans, tmp_path):
     cohort = built(scans, tmp_path)
-    values, _ = read(cohort, "p/many/second/encoding-1")
+    values, _ = read(cohort, "p/many/scan.2/encoding-1")
     assert values["scan"].n_slices == 3
     with pytest.raises(InputError, match="no such encoding"):
-        read(cohort, "p/many/second/encoding-1", encoding=5)
+        read(cohort, "p/many/scan.2/encoding-1", encoding=5)
     with pytest.raises(InputError, match="no such measurement"):
-        read(cohort, "p/many/second/encoding-1", measurement="third")
+        read(cohort, "p/many/scan.2/encoding-1", measurement="third")
 
 
 @pytest.mark.parametrize(("row", "words"), [("p/headless", "no header"), ("p/short", "truncated")])

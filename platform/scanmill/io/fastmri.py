@@ -112,7 +112,7 @@ class FastMri:
 def looks_like_fastmri(path: Path) -> bool:
     """Whether the HDF5 file has ``kspace`` at its root, and no groups of ISMRMRD."""
     with hdf5.open_file(path) as file:
-        return "kspace" in file and getattr(file["kspace"], "ndim", 0) in (3, 4) if _is_own(file, "kspace") else False
+        return _is_own(file, "kspace") and getattr(file["kspace"], "ndim", 0) in (3, 4)
 
 
 def open_fastmri(path: Path) -> FastMri:

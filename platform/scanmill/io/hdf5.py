@@ -22,6 +22,7 @@ from scanmill.io.array_info import (
 )
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
+Inside = str | tuple[str, ...]
 MAX_LINKS = 8
 """How many soft links may be followed on the way to one dataset."""
 
@@ -40,7 +41,7 @@ def read(path: Path, inside: str, max_bytes: int) -> HostArray:
 
 
 @contextmanager
-def open_dataset(path: Path, inside: str) -> Iterator[Any]:
+def open_dataset(path: Path, inside: Inside) -> Iterator[Any]:
     """The h5py dataset, while the file is open; whatever HDF5 complains of is an InputError."""
     with open_file(path) as file:
         yield dataset_at(file, path, inside)
@@ -58,7 +59,7 @@ def open_file(path: Path) -> Iterator[Any]:
         raise unreadable(path, "HDF5", error) from error
 
 
-def dataset_at(file: Any, path: Path, inside: str) -> Any:
+def dataset_at(file: Any, path: Path, inside: Inside) -> Any:
     """The dataset of an open file that ``inside`` names, if it keeps its numbers in this file."""
     return _checked(find(file, path, inside), path)
 
@@ -69,16 +70,22 @@ def is_hdf5(path: Path) -> bool:
         return stream.read(len(SIGNATURE)) == SIGNATURE
 
 
-def find(file: Any, path: Path, inside: str) -> Any:
-    """The dataset that ``inside`` names; every link on the way is a hard one or a soft one within the file."""
+def find(file: Any, path: Path, inside: Inside) -> Any:
+    """The dataset that ``inside`` names, as a path or name by name; every link on the way is a hard one or a soft one
+    within the file."""
     import h5py
 
-    names, node, links = split_path(inside) or _only_name(file, path), file, 0
+    names, node, links = split_path(inside) if isinstance(inside, str) else list(inside), file, 0
+    names = names or _only_name(file, path)
     while names:
         name = names.pop(0)
         link = node.get(name, getlink=True) if isinstance(node, h5py.Group) else None
         if link is None:
-            raise nothing_there(path, inside, node if isinstance(node, h5py.Group) else ())
+            raise nothing_there(
+                path,
+                inside if isinstance(inside, str) else "/".join(inside),
+                node if isinstance(node, h5py.Group) else (),
+            )
         if isinstance(link, h5py.HardLink):
             node = node[name]
             continue

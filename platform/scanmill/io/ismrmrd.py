@@ -16,6 +16,7 @@ from scanmill.errors import InputError
 from scanmill.io import hdf5
 from scanmill.io.ismrmrd_header import IsmrmrdHeader, parse_header
 from scanmill.io.ismrmrd_lines import Lines
+from scanmill.io.ismrmrd_order import grid_lines
 from scanmill.io.ismrmrd_scan import IsmrmrdScan
 
 
@@ -79,7 +80,7 @@ def _header(path: Path, measurement: str) -> IsmrmrdHeader:
     with hdf5.open_file(path) as file:
         if "xml" not in file[measurement]:
             raise InputError("the measurement has no header", where=path.name, expected=f"{measurement}/xml")
-        text = hdf5.dataset_at(file, path, f"{measurement}/xml")[()]
+        text = hdf5.dataset_at(file, path, (measurement, "xml"))[()]
     text = text if isinstance(text, bytes | str) else np.asarray(text).reshape(-1)[0]
     if not isinstance(text, bytes | str):
         raise InputError("the header is not text", where=path.name)
@@ -116,6 +117,8 @@ def _check(scan: IsmrmrdScan, path: Path) -> None:
     coils = np.unique(scan.lines.heads["active_channels"][scan.rows])
     if len(coils) > 1:
         raise InputError("the acquisitions disagree in their number of coils", where=path.name, got=coils.tolist())
+    if scan.is_cartesian:
+        grid_lines(scan.lines, scan.rows, scan.encoding, path.name)
     if scan.encoding.encoded.matrix[2] > 1 and len(scan.stack.counters) > 1:
         n_slabs = len(scan.stack.counters)
         raise InputError("several slabs of 3D encoding", where=path.name, got=n_slabs, do="split the file by slices")

@@ -43,13 +43,13 @@ class Lines:
     """The readouts of one measurement: ``heads`` is the structured array of their headers, in order of acquisition."""
 
     path: Path = field(repr=False)
-    inside: str
+    inside: tuple[str, str]
     heads: HostArray = field(repr=False)
 
     @classmethod
     def open(cls, path: Path, measurement: str) -> Lines:
         """Read the headers only; InputError where the table is not one of acquisitions, or claims too much."""
-        inside = f"{measurement}/data"
+        inside = (measurement, "data")
         with hdf5.open_dataset(path, inside) as dataset:
             _check_table(dataset, path)
             heads = dataset.fields("head")[()]
