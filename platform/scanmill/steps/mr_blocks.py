@@ -100,6 +100,7 @@ def _items(array: Array, frames: slice, slices: slice) -> Array:
 def as_grid(images: Array, shape: tuple[int, int, int]) -> Array:
     """Images (frame, slice, z, y, x) as (frame, z, y, x) of a grid: either slices or z are more than one.
 
+    >>> import numpy as np
     >>> as_grid(np.zeros((2, 5, 1, 4, 4)), (5, 4, 4)).shape
     (2, 5, 4, 4)
     """

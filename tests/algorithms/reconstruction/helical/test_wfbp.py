@@ -129,7 +129,7 @@ def test_what_it_refuses():
     scan = helices.helix(half_length=2.0)
     empty = np.zeros(scan.shape, np.float32)
     good = Projections(empty, scan)
-    with pytest.raises(InputError, match="does not reach"):
+    with pytest.raises(InputError, match="sees no voxel"):
         wfbp(good, VolumeGeometry((3, 8, 8), (1.0, 1.0, 1.0), (0.0, 0.0, 500.0)))
     with pytest.raises(InputError, match="quantity"):
         wfbp(replace(good, quantity="counts"), helices.GRID)

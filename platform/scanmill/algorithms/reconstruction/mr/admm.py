@@ -53,6 +53,7 @@ def admm(
     Imaging 30 (2011) 694), the inverse by ``n_inner`` steps of `conjugate_gradients` from the last x. ρ begins with
     ``coupling`` ‖A‖² / ‖K‖² and, where ``is_adaptive``, is doubled or halved while K x - z and the motion of z are too
     far apart (section 3.4.1). Fewer iterations than `fista` or `primal_dual`, each of ``n_inner`` + 1 ``op.gram``.
+    A warm start ``x0`` brings the image only, z and u begin anew, so that little is saved.
     Items of the sparsity have their own ρ, weight and end. The objective of the status is the function above at x; it
     does not fall in every single iteration. Raises ConvergenceError where it diverges.
     """
