@@ -31,11 +31,11 @@ def path_length(tables: Any, view: int, column: int, row: Any, dz_mm: Any) -> An
 
 
 @compiled
-def mix_rows(a: Any, b: Any, w: Any, run: Any, first: int, last: int) -> None:
-    """``run[k + 1]`` = the interpolation of two runs along z, for k from ``first`` to before ``last``."""
+def mix_rows(a: Any, b: Any, w: Any, run: Any) -> None:
+    """``run`` = the interpolation of two runs along z; loops that begin at 0 are the ones that vectorise."""
     w0 = run.dtype.type(1) - w
-    for k in range(first, last):
-        run[k + 1] = w0 * a[k] + w * b[k]
+    for k in range(run.shape[0]):
+        run[k] = w0 * a[k] + w * b[k]
 
 
 @compiled
@@ -74,7 +74,8 @@ def add_crossed(a: Any, b: Any, w: Any, run: Any, column: Any, z0: Any, dz: Any)
     first, last = rows_between(z0, dz, real(n + 1), column)
     if first <= last:
         low, high = np.int32(z0 + real(first) * dz) - 2, np.int32(z0 + real(last) * dz) + 2
-        mix_rows(a, b, w, run, max(low, 0), min(high, n))
+        low, high = max(low, 0), min(high, n)
+        mix_rows(a[low:high], b[low:high], w, run[low + 1 : high + 1])
         sample_run(run, column, z0, dz, first, last)
 
 
@@ -223,10 +224,10 @@ def resample(column: Any, run: Any, n: int, pad: int, z0: Any, dz: Any) -> Any:
 
 
 @compiled
-def spread(a: Any, b: Any, run: Any, w: Any, first: int, last: int) -> None:
-    """Add a run, from ``first`` to before ``last``, to its two neighbouring rows of voxels."""
+def spread(a: Any, b: Any, run: Any, w: Any) -> None:
+    """Add a run to its two neighbouring rows of voxels, as long as it is."""
     w0 = run.dtype.type(1) - w
-    for k in range(first, last):
+    for k in range(run.shape[0]):
         a[k] += w0 * run[k]
         b[k] += w * run[k]
 
@@ -257,12 +258,12 @@ def backproject_plane(
                     j = np.int32(across)
                     w = across - real(j)
                     if cone == 0:
-                        spread(plane[j], plane[j + 1], columns[view, u], w, 0, nz)
+                        spread(plane[j], plane[j + 1], columns[view, u], w)
                     else:
                         z0 = tables[3, view, u] + d * tables[4, view, u]
                         dz = tables[5, view, u] + d * tables[6, view, u]
                         first, last = resample(columns[view, u], runs[p], nz, pad, z0, dz)
-                        spread(plane[j], plane[j + 1], runs[p], w, first, last)
+                        spread(plane[j, first:last], plane[j + 1, first:last], runs[p, first:last], w)
 
 
 @driver
