@@ -73,8 +73,7 @@ def add_crossed(a: Any, b: Any, w: Any, run: Any, column: Any, z0: Any, dz: Any)
     real, n = run.dtype.type, a.shape[0]
     first, last = rows_between(z0, dz, real(n + 1), column)
     if first <= last:
-        low, high = np.int32(z0 + real(first) * dz) - 2, np.int32(z0 + real(last) * dz) + 2
-        low, high = max(low, 0), min(high, n)
+        low, high = max(int(z0 + real(first) * dz) - 2, 0), min(int(z0 + real(last) * dz) + 2, n)
         mix_rows(a[low:high], b[low:high], w, run[low + 1 : high + 1])
         sample_run(run, column, z0, dz, first, last)
 
