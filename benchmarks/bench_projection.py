@@ -68,8 +68,8 @@ def rtk_3d(grid, scan, distances, threads):
     itk.MultiThreaderBase.SetGlobalDefaultNumberOfThreads(threads)
     geometry = RTK.ThreeDCircularProjectionGeometry.New()
     for angle in np.rad2deg(scan.angles):
-        # RTK's source stands at +z for angle 0 and turns towards +x; (x, y, z) of RTK = (x, z, -y) of ours.
-        geometry.AddProjection(*distances, -float(angle))
+        # RTK's source stands at +z for angle 0 and turns towards +x, as ours; (x, y, z) of RTK = (x, z, -y) of ours.
+        geometry.AddProjection(*distances, float(angle))
     image_type = itk.Image[itk.F, 3]
     volume_origin = [grid.origin[0], grid.origin[2], -(grid.origin[1] + (grid.shape[1] - 1) * grid.spacing[1])]
     volume_spacing = [grid.spacing[0], grid.spacing[2], grid.spacing[1]]
@@ -145,7 +145,7 @@ def inner(volume):
 def compare(title, grid, scan, tools, repeats):
     """One section of the report: agreement on a smooth object, adjoint gaps, then the times."""
     rng = np.random.default_rng(0)
-    points = grid.voxel_points()
+    points = grid.voxel_points() - 0.1 * np.array(grid.extent) * [1.0, -0.5, 0.3]  # beside the middle, to see mirrors
     smooth = np.exp(-np.sum((points / np.array(grid.extent) * 5) ** 2, axis=-1)).astype(np.float32)
     x, y = (rng.standard_normal(shape).astype(np.float32) for shape in (grid.shape, scan.shape))
     projections, volumes, lines = {}, {}, [f"## {title}", ""]
