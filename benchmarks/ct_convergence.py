@@ -77,12 +77,12 @@ def cases(quick):
         source_to_detector=1000.0,
     )  # fmt: skip
     head, ball = shepp_logan_2d(), shepp_logan_3d()
-    yield case("180 views, 10⁶ photons", head, full, grid, tv=0.05, wavelet=0.1, pwls=1e7, quick=quick)
+    yield case("180 views, 10⁶ photons", head, full, grid, tv=3.0, wavelet=1.5, pwls=2e8, quick=quick)
     yield case(
-        "20 views, 10⁶ photons", head, full.views(slice(0, None, 9)), grid, tv=0.05, wavelet=0.1, pwls=3e7, quick=quick
+        "20 views, 10⁶ photons", head, full.views(slice(0, None, 9)), grid, tv=0.2, wavelet=0.1, pwls=3e7, quick=quick
     )
-    yield case("180 views, 2000 photons", head, full, grid, photons=2e3, tv=2.0, wavelet=1.0, pwls=5e5, quick=quick)
-    yield case("cone, 48 views, 10⁶ photons", ball, cone, cube, tv=0.1, wavelet=0.1, pwls=1e8, quick=quick)
+    yield case("180 views, 2000 photons", head, full, grid, photons=2e3, tv=2.0, wavelet=4.0, pwls=5e5, quick=quick)
+    yield case("cone, 48 views, 10⁶ photons", ball, cone, cube, tv=10.0, wavelet=6.0, pwls=1e9, quick=quick)
 
 
 def filtered(c):
