@@ -1,6 +1,6 @@
 """Reconstruct ten made DICOM-CT-PD scans on Ray, once per noise seed, and write docs/helical-ct.md with its picture.
 
-    python benchmarks/helical_cohort.py [--seeds 3] [--work FOLDER]
+    python benchmarks/helical_cohort.py [--seeds 2] [--work FOLDER]
 
 The scans and their truth are those of tests/ctpd/ten_scans.py, the job is jobs/ct_helical_chest.yaml with the regions
 of the phantom; tests/ctpd/test_ten_scans.py holds the numbers to their bounds.
@@ -65,7 +65,7 @@ def failures(rows):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--work", type=Path)
     args = parser.parse_args()
     work = args.work or Path(tempfile.mkdtemp())
