@@ -1,5 +1,6 @@
 """`ct.reconstruct`: every method finds the disc, the grid is the one asked for, and too much is refused in time."""
 
+import math
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -131,6 +132,20 @@ def test_too_little_memory_is_met_with_parts_and_at_last_refused(monkeypatch):
     monkeypatch.setattr(memory, "memory_of", lambda near: (1000, 1000))
     with pytest.raises(InputError, match="would not fit"):
         cut_for(params, grid, scan, ctx)
+
+
+@pytest.mark.parametrize("method", ["fdk", "sirt", "cgls"])
+def test_a_gpu_too_small_leaves_image_and_data_on_the_host(method):
+    """A prediction: nothing runs on a GPU here."""
+    beam = "parallel" if method == "sirt" else "cone"
+    scan = ScanGeometry.parallel(TURN, 64, 1.0, n_rows=32) if beam == "parallel" else cone(24).geometry
+    grid, params = default_grid(scan), STEP.params(method=method)
+    whole, part = (ct_memory.cut_at(tile, params, grid, scan, "cuda:0") for tile in (1.0, 0.125))
+    assert (whole.home, whole.home_bytes, part.home) == ("cuda:0", 0, "cpu")
+    assert part.home_bytes >= 4 * math.prod(grid.shape)
+    assert part.peak_bytes < 0.5 * whole.peak_bytes
+    assert (part.views_at_once == math.ceil(scan.n_views / 8)) == (method == "fdk")
+    assert (part.operator_bytes is not None) == (method == "cgls")
 
 
 def test_a_warm_start_goes_on():

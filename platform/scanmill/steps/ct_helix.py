@@ -50,12 +50,14 @@ def refuse_circle_methods(scan: ScanGeometry, params: ReconstructParams) -> None
 
 
 def reconstruct_helix(
-    scan: Projections, grid: VolumeGeometry, params: ReconstructParams
+    scan: Projections, grid: VolumeGeometry, params: ReconstructParams, device: str
 ) -> tuple[Array, dict[str, float]]:
     """WFBP; metrics: unseen_share of the voxels in the field of view (they are 0) and, for a helix, its pitch."""
     from scanmill.algorithms.reconstruction.helical import helix_of, is_helical, pitch, wfbp_and_unseen
 
-    image, unseen = wfbp_and_unseen(scan, grid, window=params.window, cutoff=params.cutoff, taper=params.taper)
+    image, unseen = wfbp_and_unseen(
+        scan, grid, window=params.window, cutoff=params.cutoff, taper=params.taper, device=device
+    )
     metrics = {"unseen_share": unseen}
     if is_helical(scan.geometry):
         metrics["pitch"] = pitch(helix_of(scan.geometry))

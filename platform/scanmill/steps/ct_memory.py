@@ -1,4 +1,4 @@
-"""How a reconstruction is cut so that it fits: whole, in slabs of slices, or with a projector that works in parts."""
+"""How a reconstruction is cut so that it fits: whole, in slabs and views, or with a projector that works in parts."""
 
 from __future__ import annotations
 
@@ -21,13 +21,16 @@ LEAST_SHARE = 2.0**-12
 
 @dataclass(frozen=True)
 class Cut:
-    """``slab_share`` of the slices at a time; the projector's budget in bytes, None for the whole; and the device on
-    which image and data live, which is the host where a GPU is too small for them."""
+    """``slab_share`` of the slices at a time; the projector's budget in bytes, None for the whole; the device on which
+    image and data live, which is the host where a GPU is too small for them; the peak on the working device and, where
+    that is not their home, what they take there; and the views that a filtered method takes at once, None for all."""
 
     slab_share: float
     operator_bytes: int | None
     home: str
     peak_bytes: int
+    home_bytes: int = 0
+    views_at_once: int | None = None
 
 
 def cut_for(
@@ -36,10 +39,10 @@ def cut_for(
     """The largest parts that fit, starting from the share ``ctx.tile`` that the engine allows; the data count as
     ``incoming_bytes`` where they are not on the device yet.
 
-    The image is the same however it is cut: filtered methods make slabs of it, and so do iterative ones whose slices
-    are independent; the others keep image and data whole and project in slabs and chunks of views. Raises InputError
-    with the number where the smallest parts need more than the machine has, ResourceError where only too little is
-    free.
+    The image is the same however it is cut: filtered methods make slabs of it and add up chunks of views; iterative
+    ones whose slices are independent make slabs; the others keep image and data whole and project in slabs and chunks
+    of views. Raises InputError with the number where the smallest parts need more than the machine has, ResourceError
+    where only too little is free.
     """
     tile = min(ctx.tile, 1.0)
     near = to_device(np.zeros(1, np.float32), ctx.device)
@@ -51,9 +54,7 @@ def cut_for(
             break
         tile /= 2
     require_memory(cut.peak_bytes, near, "the reconstruction")
-    if cut.home != ctx.device:
-        held = cut_at(1.0, params, grid, scan, cut.home).peak_bytes
-        require_memory(held, np.zeros(1), "the reconstruction")
+    require_memory(cut.home_bytes, np.zeros(1), "the reconstruction")
     return cut
 
 
@@ -67,13 +68,23 @@ def cut_at(tile: float, params: ReconstructParams, grid: VolumeGeometry, scan: S
         peak = predict_peak(params.method, grid, scan, n_subsets=params.n_subsets, device=device)
         return Cut(1.0, None, device, peak)
     if params.method in FILTERED or (params.method in SEPARABLE and scan.beam != "cone"):
-        share = max(tile, 1 / grid.shape[0])
-        slab = predict_peak(params.method, *_middle_slab(grid, scan, share), n_subsets=params.n_subsets, device=device)
-        return Cut(share, None, device, slab + 4 * n_voxels)
+        return _slabs_at(tile, params, grid, scan, device)
     budget = int(tile * predict_bytes(grid, scan, device=device))
     held = held_bytes(params.method, n_voxels, n_pixels, n_subsets=params.n_subsets)
-    home = "cpu"
-    return Cut(1.0, budget, home, budget + (held if device == "cpu" else 0))
+    return Cut(1.0, budget, "cpu", budget + held) if device == "cpu" else Cut(1.0, budget, "cpu", budget, held)
+
+
+def _slabs_at(tile: float, params: ReconstructParams, grid: VolumeGeometry, scan: ScanGeometry, device: str) -> Cut:
+    """Slabs of slices and, for filtered methods, chunks of views; on a GPU they come and go, on the host all stay."""
+    from scanmill.algorithms.reconstruction.memory import predict_peak
+
+    share, image = max(tile, 1 / grid.shape[0]), 4 * math.prod(grid.shape)
+    n_near = max(1, math.ceil(tile * scan.n_views)) if params.method in FILTERED else None
+    part, near = _middle_slab(grid, scan, share)
+    peak = predict_peak(params.method, part, near, n_subsets=params.n_subsets, views_at_once=n_near, device=device)
+    if device == "cpu":
+        return Cut(share, None, "cpu", peak + image, views_at_once=n_near)
+    return Cut(share, None, "cpu", peak + 4 * math.prod(near.shape[1:]) * (n_near or scan.n_views), image, n_near)
 
 
 def _middle_slab(grid: VolumeGeometry, scan: ScanGeometry, share: float) -> tuple[VolumeGeometry, ScanGeometry]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from scanmill.steps.contract import Context
 from scanmill.steps.ct_counts import blank_counts
 from scanmill.steps.ct_helix import FILTERED, reconstruct_helix, refuse_circle_methods, views_of_a_turn
 from scanmill.steps.ct_iterative import DEFAULT_ITERATIONS, METHODS, Problem
+from scanmill.steps.ct_memory import Cut
 from scanmill.steps.ct_params import ReconstructParams
 
 QUANTITIES: Mapping[str, tuple[str, ...]] = {
@@ -83,18 +84,19 @@ def reconstruct(
     params: ReconstructParams,
     ctx: Context,
     start: Array | None,
-    *,
-    operator_bytes: int | None = None,
+    cut: Cut,
 ) -> tuple[Array, dict[str, float]]:
     """The image on ``grid`` in 1/mm, and n_iterations and residual where the method iterates from ``start``.
 
-    With ``operator_bytes`` the projector works in parts that need no more than that.
+    Where ``cut`` says so, filtered methods take some views at a time and projectors work in parts.
     """
     if params.method == "wfbp":
-        return reconstruct_helix(scan, grid, params)
+        return reconstruct_helix(scan, grid, params, ctx.device)
     if params.method in FILTERED:
-        return _filtered(scan, grid, params), {}
-    return _iterated(scan, _projector(scan, grid, ctx, operator_bytes), params, ctx, start)
+        return _filtered(scan, grid, params, cut.views_at_once, ctx.device), {}
+    if cut.operator_bytes is None:
+        scan = replace(scan, array=to_device(scan.array, ctx.device))
+    return _iterated(scan, _projector(scan, grid, ctx, cut.operator_bytes), params, ctx, start)
 
 
 def _projector(scan: Projections, grid: VolumeGeometry, ctx: Context, operator_bytes: int | None) -> Any:
@@ -106,7 +108,9 @@ def _projector(scan: Projections, grid: VolumeGeometry, ctx: Context, operator_b
     return SplitProjectionOp(grid, scan.geometry, budget_bytes=operator_bytes, device=ctx.device)
 
 
-def _filtered(scan: Projections, grid: VolumeGeometry, params: ReconstructParams) -> Array:
+def _filtered(
+    scan: Projections, grid: VolumeGeometry, params: ReconstructParams, views_at_once: int | None, device: str
+) -> Array:
     """FBP, or FDK for a cone."""
     from scanmill.algorithms.reconstruction.fbp import fbp
     from scanmill.algorithms.reconstruction.fdk import fdk
@@ -114,7 +118,10 @@ def _filtered(scan: Projections, grid: VolumeGeometry, params: ReconstructParams
     cone = scan.geometry.beam == "cone"
     if params.method == "fdk" and not cone:
         raise InputError("fdk is for cone beams", where="scan", got=scan.geometry.beam, do="take fbp")
-    return (fdk if cone else fbp)(scan, grid, window=params.window, cutoff=params.cutoff).array
+    image = (fdk if cone else fbp)(
+        scan, grid, window=params.window, cutoff=params.cutoff, views_at_once=views_at_once, device=device
+    )
+    return image.array
 
 
 def _iterated(

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from scanmill.arrays import Array, device_of, to_device, xp_of
+import numpy as np
+
+from scanmill.arrays import Array, device_of, to_device, to_host
 from scanmill.data import Projections, Volume
 from scanmill.errors import InputError
 from scanmill.geometry import VolumeGeometry
@@ -53,19 +55,20 @@ def _in_slabs(
     parts: list[Slab], cut: Cut, params: ReconstructParams, ctx: Context, start: Array | None
 ) -> tuple[Array, dict[str, float]]:
     """The slabs one after another; the metrics are those of the last, but for unseen_share, that of all."""
-    done: list[Array] = []
     metrics: dict[str, float] = {}
     n_slices = sum(grid.shape[0] for _, grid in parts)
-    unseen, first = 0.0, 0
+    unseen, first, image = 0.0, 0, None
     for scan, grid in parts:
-        begin = None if start is None else start[first : first + grid.shape[0]]
-        array, metrics = reconstruct(scan, grid, params, ctx, begin, operator_bytes=cut.operator_bytes)
+        here = slice(first, first + grid.shape[0])
+        array, metrics = reconstruct(scan, grid, params, ctx, None if start is None else start[here], cut)
         unseen += metrics.get("unseen_share", 0.0) * grid.shape[0] / n_slices
-        done.append(array)
-        first += grid.shape[0]
+        if len(parts) > 1:
+            image = np.empty((n_slices, *grid.shape[1:]), array.dtype) if image is None else image
+            image[here] = to_host(array)
+        first = here.stop
     if "unseen_share" in metrics:
         metrics["unseen_share"] = unseen
-    return done[0] if len(done) == 1 else xp_of(done[0]).concatenate(done), metrics
+    return array if image is None else image, metrics
 
 
 def _grid(scan: Projections, params: ReconstructParams) -> VolumeGeometry:

@@ -13,6 +13,7 @@ from scanmill.data import Projections
 from scanmill.errors import InputError, SpecError
 from scanmill.geometry import ScanGeometry, VolumeGeometry
 from scanmill.steps.contract import Context, Row
+from scanmill.steps.ct_memory import Cut
 from scanmill.steps.ct_methods import QUANTITIES, reconstruct
 from scanmill.steps.ct_params import ReconstructParams
 
@@ -35,7 +36,7 @@ def case(method, n_views, n_columns, n_rows, shape):
     return scan, VolumeGeometry.centered(shape, (WIDTH / nx, WIDTH / ny, 1.0))
 
 
-def peak(method, scan, grid, n_iterations):
+def peak(method, scan, grid, n_iterations, views_at_once=None):
     """The most that numpy held while the method ran, its data not counted."""
     array = np.random.default_rng(0).random(scan.shape, np.float32)
     array += np.float32(0.1)
@@ -43,12 +44,12 @@ def peak(method, scan, grid, n_iterations):
     array *= np.float32(1000 if quantity == "counts" else 1)
     data = Projections(array, scan, quantity, photons=1e4)
     params = ReconstructParams(method=method, n_iterations=None if method in FILTERED else n_iterations)
-    context = Context((Row("r", {}),), Path())
+    context, cut = Context((Row("r", {}),), Path()), Cut(1.0, None, "cpu", 0, views_at_once=views_at_once)
     small, tiny = case(method, 12, 16, 6, (6, 12, 12))
     reconstruct(replace(data, array=data.array[:12, :6, :16][:, : small.n_rows], geometry=small, photons=1e4),
-                tiny, params, context, None)  # fmt: skip
+                tiny, params, context, None, cut)  # fmt: skip
     tracemalloc.start()
-    reconstruct(data, grid, params, context, None)
+    reconstruct(data, grid, params, context, None, cut)
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return most
@@ -58,6 +59,14 @@ def peak(method, scan, grid, n_iterations):
 def test_a_small_peak_is_predicted(method):
     scan, grid = case(method, 60, 96, 48, (48, 96, 96))
     assert predict_peak(method, grid, scan) == pytest.approx(peak(method, scan, grid, 2), rel=0.25)
+
+
+@pytest.mark.parametrize("method", ["fbp", "fdk"])
+def test_chunks_of_views_need_what_is_predicted_and_less(method):
+    scan, grid = case(method, 240, 96, 48, (48, 64, 64))
+    predicted = predict_peak(method, grid, scan, views_at_once=20)
+    assert predicted == pytest.approx(peak(method, scan, grid, 1, views_at_once=20), rel=0.25)
+    assert predicted < 0.5 * predict_peak(method, grid, scan)
 
 
 SIZES = {"tv": 240, "os-sart": 260, "osem": 260, "wavelet": 280, "asd-pocs": 290, "pwls": 300, "lsqr": 360, "mlem": 360}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from scanmill.algorithms.filtering import Window
+from scanmill.algorithms.reconstruction.filtered_backprojection import filtered_backprojection
 from scanmill.algorithms.reconstruction.filtered_projections import filtered_projections
 from scanmill.algorithms.reconstruction.redundancy import Redundancy
-from scanmill.arrays import device_of
 from scanmill.data import Projections, Volume
 from scanmill.errors import InputError
 from scanmill.geometry import VolumeGeometry
-from scanmill.operators.backprojection import BackprojectionOp
 
 
 def fbp(
@@ -20,6 +19,8 @@ def fbp(
     cutoff: float = 1.0,
     redundancy: Redundancy = "auto",
     max_gap_deg: float | None = None,
+    views_at_once: int | None = None,
+    device: str | None = None,
 ) -> Volume:
     """Filtered backprojection of line integrals from a circular parallel or fan scan, in 1/mm.
 
@@ -30,12 +31,18 @@ def fbp(
     Below a short scan the lines that nobody measured stay missing.
 
     ``cutoff`` is a fraction of the Nyquist frequency. An angular gap wider than ``max_gap_deg`` (three median steps
-    by default) is a hole, which no view stands for. Raises InputError where the scan is no circle around z.
+    by default) is a hole, which no view stands for. ``views_at_once`` (by default all) bounds the memory; the work is
+    done on ``device``, by default where the data are. Raises InputError where the scan is no circle around z.
     """
     if projections.geometry.beam == "cone":
         raise InputError("a cone beam is for fdk", expected="parallel or fan", got="cone")
-    filtered, scan = filtered_projections(
-        projections, window=window, cutoff=cutoff, redundancy=redundancy, max_gap_deg=max_gap_deg
+    parts = filtered_projections(
+        projections,
+        window=window,
+        cutoff=cutoff,
+        redundancy=redundancy,
+        max_gap_deg=max_gap_deg,
+        views_at_once=views_at_once,
+        device=device,
     )
-    backproject = BackprojectionOp(grid, scan, dtype=filtered.dtype, device=device_of(filtered))
-    return Volume(backproject(filtered), grid, "1/mm")
+    return filtered_backprojection(parts, grid)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from scanmill.algorithms.filtering import Window
+from scanmill.algorithms.reconstruction.filtered_backprojection import filtered_backprojection
 from scanmill.algorithms.reconstruction.filtered_projections import filtered_projections
 from scanmill.algorithms.reconstruction.redundancy import Redundancy
-from scanmill.arrays import device_of
 from scanmill.data import Projections, Volume
 from scanmill.errors import InputError
 from scanmill.geometry import VolumeGeometry
-from scanmill.operators.backprojection import BackprojectionOp
 
 
 def fdk(
@@ -20,6 +19,8 @@ def fdk(
     cutoff: float = 1.0,
     redundancy: Redundancy = "auto",
     max_gap_deg: float | None = None,
+    views_at_once: int | None = None,
+    device: str | None = None,
 ) -> Volume:
     """Feldkamp's reconstruction of line integrals from a circular cone scan, full or short, in 1/mm.
 
@@ -31,8 +32,13 @@ def fdk(
     """
     if projections.geometry.beam != "cone":
         raise InputError("fdk is for a cone beam", expected="cone", got=projections.geometry.beam, do="use fbp")
-    filtered, scan = filtered_projections(
-        projections, window=window, cutoff=cutoff, redundancy=redundancy, max_gap_deg=max_gap_deg
+    parts = filtered_projections(
+        projections,
+        window=window,
+        cutoff=cutoff,
+        redundancy=redundancy,
+        max_gap_deg=max_gap_deg,
+        views_at_once=views_at_once,
+        device=device,
     )
-    backproject = BackprojectionOp(grid, scan, dtype=filtered.dtype, device=device_of(filtered))
-    return Volume(backproject(filtered), grid, "1/mm")
+    return filtered_backprojection(parts, grid)

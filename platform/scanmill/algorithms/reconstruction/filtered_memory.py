@@ -22,21 +22,25 @@ SHARE_NUMBERS, FAN_NUMBERS, SAMPLE_NUMBERS = 12, 14, 30
 and for each of their samples at one θ."""
 
 
-def circle_peak(grid: VolumeGeometry, scan: ScanGeometry, dtype: Any = np.float32) -> int:
+def circle_peak(
+    grid: VolumeGeometry, scan: ScanGeometry, dtype: Any = np.float32, *, views_at_once: int | None = None
+) -> int:
     """The peak of `fbp` and `fdk` in bytes, their data not counted. Raises `InputError` as they would."""
     from scanmill.kernels.voxel_runs import TILE
 
     item, cone = np.dtype(dtype).itemsize, scan.beam == "cone"
     n_views, n_rows, n_columns = scan.shape
     nz, ny, nx = grid.shape
-    wide = n_columns + _missing_columns(scan)
-    lines = item * n_views * n_rows * wide
+    wide, n_near = n_columns + _missing_columns(scan), min(views_at_once or n_views, n_views)
+    lines = item * n_near * n_rows * wide
     tables = 8 * n_views * (2 * n_columns + n_rows)
     share = 8 * SHARE_NUMBERS * min(VIEWS_AT_ONCE, n_views) * n_columns
-    padded = item * n_views * (wide + 4) * (n_rows + 4 if cone else n_rows)
+    padded = item * n_near * (wide + 4) * (n_rows + 4 if cone else n_rows)
     runs = item * (-(-ny // TILE) * TILE * TILE * nz if cone else 3 * ny * nx)
-    filtering = tables + max(share, 2 * lines + _block(n_views * n_rows, wide, item))
-    return int(max(filtering, lines + padded + item * nz * ny * nx + runs))
+    image = item * nz * ny * nx
+    before = image if n_near < n_views else 0
+    filtering = tables + max(share, before + 2 * lines + _block(n_near * n_rows, wide, item))
+    return int(max(filtering, before + lines + padded + image + runs))
 
 
 def _missing_columns(scan: ScanGeometry) -> int:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from scanmill.algorithms.filtering import Window, ramp_filter
 from scanmill.algorithms.reconstruction.circle import Circle, circle_of
 from scanmill.algorithms.reconstruction.redundancy import Redundancy, ray_weights
-from scanmill.arrays import Array, HostArray, xp_of
+from scanmill.arrays import Array, HostArray, device_of, to_device, xp_of
 from scanmill.data import Projections
 from scanmill.errors import InputError
 from scanmill.geometry import ScanGeometry
@@ -26,33 +28,46 @@ def filtered_projections(
     cutoff: float = 1.0,
     redundancy: Redundancy = "auto",
     max_gap_deg: float | None = None,
-) -> tuple[Array, ScanGeometry]:
+    views_at_once: int | None = None,
+    device: str | None = None,
+) -> Iterator[tuple[Array, ScanGeometry]]:
     """Line integrals, each times its ray's weight, ramp-filtered along the columns, in rad/mm; and their scan.
 
     The weight is `ray_weights` (redundancy and angular step) times the cosine of the angle to the central ray, as in
     `cosines`. The filter of a cylindrical detector is that of equal angles. The sum of the shadows over the views is
     the image. A detector off the middle comes back as wide as if it were symmetric, since the filter's tails count
-    beyond its narrow side too. Raises InputError for scans that are not circular.
+    beyond its narrow side too. The views come ``views_at_once`` (all by default) on ``device`` (by default where the
+    data are). Raises InputError for scans that are not circular.
     """
     if projections.quantity != "line_integral":
         raise InputError("wrong quantity", expected="line_integral", got=projections.quantity, do="prepare the counts")
-    scan, y = projections.geometry, projections.array
-    circle = circle_of(scan)
+    scan, circle = projections.geometry, circle_of(projections.geometry)
     max_gap_rad = None if max_gap_deg is None else float(np.deg2rad(max_gap_deg))
     share = ray_weights(circle, redundancy=redundancy, max_gap_rad=max_gap_rad)
+    beside = missing_columns(circle)
+    wide = widened(scan, *beside)
+    radius = circle.distance if circle.cylindrical else float("inf")
+    filtered = partial(ramp_filter, spacing=circle.spacing, window=window, cutoff=cutoff, radius=radius)
+    size = views_at_once or scan.n_views
+    for start in range(0, scan.n_views, size):
+        views = slice(start, start + size)
+        y = to_device(projections.array[views], device or device_of(projections.array))
+        yield filtered(_weighted(y, circle.views(views), share[views], scan.beam, beside)), wide.views(views)
+
+
+def _weighted(y: Array, circle: Circle, share: HostArray, beam: Beam, beside: tuple[int, int]) -> Array:
+    """Every ray times its weight, with zeros ``beside`` the measured columns."""
     xp, dtype = xp_of(y), y.dtype if y.dtype == np.float64 else np.float32
-    before, after = missing_columns(circle)
+    before, after = beside
     weighted = xp.zeros((*y.shape[:2], before + y.shape[2] + after), dtype=dtype)
     measured = weighted[:, :, before : before + y.shape[2]]
     steady = max(np.ptp(circle.t, axis=0).max(), np.ptp(circle.z, axis=0).max()) <= STEADY * circle.spacing
-    cosine = xp.asarray(cosines(circle, 0, scan.beam), dtype=dtype)
-    for view in range(scan.n_views):
+    cosine = xp.asarray(cosines(circle, 0, beam), dtype=dtype)
+    for view in range(len(y)):
         if not steady:
-            cosine = xp.asarray(cosines(circle, view, scan.beam), dtype=dtype)
+            cosine = xp.asarray(cosines(circle, view, beam), dtype=dtype)
         xp.multiply(y[view], cosine * xp.asarray(share[view], dtype=dtype), out=measured[view])
-    radius = circle.distance if circle.cylindrical else float("inf")
-    filtered = ramp_filter(weighted, circle.spacing, window=window, cutoff=cutoff, radius=radius)
-    return filtered, widened(scan, before, after)
+    return weighted
 
 
 def cosines(circle: Circle, view: int, beam: Beam) -> HostArray:

@@ -46,10 +46,13 @@ def predict_peak(
     scan: ScanGeometry,
     *,
     n_subsets: int = 10,
+    views_at_once: int | None = None,
     dtype: Any = np.float32,
     device: str = "cpu",
 ) -> int:
     """The peak of a method in bytes, its data not counted, within a fifth; nothing large is allocated to know it.
+
+    ``views_at_once`` is that of `fbp` and `fdk`.
 
     Raises `InputError` as `ProjectionOp` (or `wfbp`) would.
 
@@ -57,7 +60,9 @@ def predict_peak(
     >>> predict_peak("sirt", VolumeGeometry.centered((1, 512, 512)), scan) // 2**20
     20
     """
+    if method == "wfbp":
+        return helix_peak(grid, scan, dtype)
     if method in FILTERED:
-        return (helix_peak if method == "wfbp" else circle_peak)(grid, scan, dtype)
+        return circle_peak(grid, scan, dtype, views_at_once=views_at_once)
     held = held_bytes(method, math.prod(grid.shape), math.prod(scan.shape), n_subsets=n_subsets, dtype=dtype)
     return held + predict_bytes(grid, scan, dtype=dtype, device=device)

@@ -8,7 +8,7 @@ import numpy as np
 
 from scanmill.algorithms.reconstruction.helical.fan_rays import fan_rays
 from scanmill.algorithms.reconstruction.helical.helix import Helix, Spot
-from scanmill.arrays import Array, HostArray, xp_of
+from scanmill.arrays import Array, HostArray, device_of, to_device, xp_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,23 +24,28 @@ class Samples:
     rays: HostArray
 
 
-def rebin(y: Array, helix: Helix, group: int, angles: HostArray) -> tuple[Array, HostArray]:
+def rebin(
+    y: Array, helix: Helix, group: int, angles: HostArray, *, device: str | None = None
+) -> tuple[Array, HostArray]:
     """Parallel rays (theta, row, t) at ``angles`` under one group of spots, times the cosine of their rise; and where
     they ran: (4, theta, t) float64, l and z of the source in mm, rise of row 0 and step of the rise.
 
     Linear in the view, then linear between the two nearest samples in t, over all spots of the group: the spots of a
     flying focus thus interleave (Stierstorfer et al., Phys. Med. Biol. 49 (2004) 2209; Flohr et al., Med. Phys. 32
-    (2005) 2536). ``y`` is (view, row, column).
+    (2005) 2536). ``y`` is (view, row, column); where it is not on ``device``, only the views in use come there.
     """
     from scanmill.kernels import helix as kernels
 
-    xp = xp_of(y)
     samples = samples_at(helix, group, angles)
+    first, last = int(samples.views.min()), int(samples.views.max())
+    y = to_device(y[first : last + 1], device or device_of(y))
+    y = y.astype(np.float64 if y.dtype == np.float64 else np.float32, copy=False)
+    xp = xp_of(y)
     pairs, weight = _pairs(samples.rays[0], helix.t + helix.t_step * np.arange(helix.n_t))
     rays = _mixed(samples.rays[1:], pairs, weight)
     out = xp.empty((len(angles), y.shape[1], helix.n_t), dtype=y.dtype)
     weights = (samples.weight, pairs, weight, rays[2:])
-    tables = [xp.asarray(samples.views, dtype=np.int32)]
+    tables = [xp.asarray(samples.views - first, dtype=np.int32)]
     tables += [xp.asarray(w, dtype=np.int32 if w is pairs else y.dtype) for w in weights]
     kernels.REBIN(len(angles) * helix.n_t, xp.ascontiguousarray(y), *tables, out)
     return out, rays

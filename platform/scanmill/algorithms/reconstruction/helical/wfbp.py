@@ -7,7 +7,7 @@ import numpy as np
 from scanmill.algorithms.filtering import Window, ramp_filter
 from scanmill.algorithms.reconstruction.helical.helix import Helix, helix_of
 from scanmill.algorithms.reconstruction.helical.rebinning import rebin
-from scanmill.arrays import Array, HostArray, device_of, use_device, xp_of
+from scanmill.arrays import Array, HostArray, device_of, to_device, use_device, xp_of
 from scanmill.data import Projections, Volume
 from scanmill.errors import InputError, SpecError
 from scanmill.geometry import VolumeGeometry
@@ -25,6 +25,7 @@ def wfbp(
     window: Window = "ram-lak",
     cutoff: float = 1.0,
     taper: float = TAPER,
+    device: str | None = None,
 ) -> Volume:
     """Weighted filtered backprojection of line integrals from a helical (or circular) cone-beam scan, in 1/mm.
 
@@ -35,10 +36,11 @@ def wfbp(
     in t, one that flies along z the rows. Exact for objects uniform along z; elsewhere the error grows with the cone.
 
     Voxels outside the field of view, and those that some θ never sees, are 0 (`wfbp_and_unseen` counts the latter).
-    ``cutoff`` is a fraction of the Nyquist frequency. Raises InputError where the scan is no helix around z, and where
-    no voxel is seen.
+    ``cutoff`` is a fraction of the Nyquist frequency. The work is done on ``device``, by default where the data are;
+    from elsewhere they come to it a few views at a time. Raises InputError where the scan is no helix around z, and
+    where no voxel is seen.
     """
-    image, unseen = wfbp_and_unseen(projections, grid, window=window, cutoff=cutoff, taper=taper)
+    image, unseen = wfbp_and_unseen(projections, grid, window=window, cutoff=cutoff, taper=taper, device=device)
     if unseen >= 1:
         raise InputError("the scan sees no voxel of the grid over half a turn", do="look at pitch and z of the grid")
     return image
@@ -51,19 +53,21 @@ def wfbp_and_unseen(
     window: Window = "ram-lak",
     cutoff: float = 1.0,
     taper: float = TAPER,
+    device: str | None = None,
 ) -> tuple[Volume, float]:
     """`wfbp` and the share of the voxels in the field of view that some θ never sees; these are 0, and may be all."""
     if projections.quantity != "line_integral":
         raise InputError("wrong quantity", expected="line_integral", got=projections.quantity, do="prepare the counts")
     if not 0 < taper <= 1:
         raise SpecError("the taper is a part of the detector", expected="in (0, 1]", got=taper)
+    device = device or device_of(projections.array)
     helix = helix_of(projections.geometry)
     chosen = thetas_for(helix, grid)
     if chosen.stop == 0:
-        return Volume(xp_of(projections.array).zeros(grid.shape, np.float32), grid, "1/mm"), 1.0
-    with use_device(device_of(projections.array)):
+        return Volume(to_device(np.zeros(grid.shape, np.float32), device), grid, "1/mm"), 1.0
+    with use_device(device):
         z = float(grid.to_points([0, 0, 0])[2])
-        filtered, tables = _filtered(projections.array, helix, helix.angles[chosen], z, window, cutoff)
+        filtered, tables = _filtered(projections.array, helix, helix.angles[chosen], z, window, cutoff, device)
         array, unseen = _backproject(filtered, tables, helix, helix.angles[chosen], grid, taper)
     return Volume(array, grid, "1/mm"), unseen
 
@@ -83,19 +87,19 @@ def thetas_for(helix: Helix, grid: VolumeGeometry) -> slice:
 
 
 def _filtered(
-    y: Array, helix: Helix, angles: HostArray, z: float, window: Window, cutoff: float
+    y: Array, helix: Helix, angles: HostArray, z: float, window: Window, cutoff: float, device: str
 ) -> tuple[Array, Array]:
     """The filtered parallel rays (group, theta, t, row), and the kernel's tables (group, 4, theta, t), whose heights
     count from ``z``: short numbers keep their digits."""
-    xp = xp_of(y)
-    y = y.astype(np.float64 if y.dtype == np.float64 else np.float32, copy=False)
+    dtype = np.float64 if y.dtype == np.float64 else np.float32
+    xp = xp_of(to_device(y[:0], device))
     shape = (len(helix.groups), len(angles), helix.n_t)
-    filtered = xp.empty((*shape, y.shape[1]), dtype=y.dtype)
-    tables = xp.empty((shape[0], 4, *shape[1:]), dtype=y.dtype)
+    filtered = xp.empty((*shape, y.shape[1]), dtype=dtype)
+    tables = xp.empty((shape[0], 4, *shape[1:]), dtype=dtype)
     for group in range(shape[0]):
         for start in range(0, len(angles), THETAS_AT_ONCE):
             part = slice(start, start + THETAS_AT_ONCE)
-            parallels, (source_l, source_z, rise, rise_step) = rebin(y, helix, group, angles[part])
+            parallels, (source_l, source_z, rise, rise_step) = rebin(y, helix, group, angles[part], device=device)
             lines = ramp_filter(parallels, helix.t_step, window=window, cutoff=cutoff)
             filtered[group, part] = xp.moveaxis(lines, 1, 2)
             tables[group, :, part] = xp.asarray(np.stack([source_z - z, source_l, 1 / rise_step, -rise / rise_step]))
