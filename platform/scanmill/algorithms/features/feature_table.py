@@ -1,0 +1,118 @@
+"""The features that an embedding can be made of, in one literal table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from scanmill.algorithms.features.cooccurrence import cooccurrence_matrices
+from scanmill.algorithms.features.grey_levels import grey_levels
+from scanmill.algorithms.features.hog import hog, hog_size
+from scanmill.algorithms.features.hog_3d import hog_3d, hog_3d_size
+from scanmill.algorithms.features.intensity_profile import intensity_profile
+from scanmill.algorithms.features.intensity_statistics import STATISTICS, intensity_statistics
+from scanmill.algorithms.features.local_binary_pattern import pattern_histogram
+from scanmill.algorithms.features.shape import shape_features
+from scanmill.algorithms.features.texture import TEXTURES, texture_features
+from scanmill.arrays import Array, HostArray
+from scanmill.errors import InputError
+
+Shape = tuple[int, ...]
+SHAPE_WORDS = ("sphericity", "elongation", "flatness")
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """What features look at: the canonical ``image`` and what of it is ``inside``; the ``mask`` as it came, in mm."""
+
+    image: Array
+    inside: Array
+    mask: Array | None = None
+    spacing: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Feature:
+    """``measure(view, **params)`` gives a vector, ``size(shape, **params)`` its length on a grid of that shape.
+
+    ``params`` holds every parameter with its default; ``n_axes`` are the grids that it is for.
+    """
+
+    measure: Callable[..., Any]
+    size: Callable[..., int]
+    params: Mapping[str, Any]
+    n_axes: tuple[int, ...] = (2, 3)
+
+
+def _statistics(view: View) -> HostArray:
+    values = intensity_statistics(view.image, view.inside)
+    values["energy"] /= int(view.inside.sum())
+    return _compressed(list(values.values()))
+
+
+def _profile(view: View, n_bins: int, n_sections: int) -> Array:
+    bins = {"lower": 0.0, "upper": 1.0, "n_bins": n_bins, "n_sections": n_sections}
+    return intensity_profile(view.image, view.inside, **bins).ravel()
+
+
+def _texture(view: View, n_levels: int, distance: int) -> HostArray:
+    levels = grey_levels(view.image, view.inside, bin_width=1 / n_levels, lower=0.0, n_levels=n_levels)
+    counts = cooccurrence_matrices(levels, n_levels, distance=distance)
+    return _compressed(list(texture_features(counts).values()))
+
+
+def _patterns(view: View, n_points: int, radius: float) -> Array:
+    return pattern_histogram(view.image, view.inside, n_points=n_points, radius=radius)
+
+
+def _patterns_size(shape: Shape, n_points: int, radius: float) -> int:
+    return (n_points + 2) * (3 if len(shape) == 3 and shape[0] > 1 else 1)
+
+
+def _shape(view: View) -> list[float]:
+    if view.mask is None:
+        raise InputError("the shape of a region needs a mask", do="give a mask, or an embedding without `shape`")
+    spacing = (*(view.spacing or (1.0,) * view.mask.ndim), 1.0)[:3]
+    values = shape_features(view.mask, spacing)  # type: ignore[arg-type]
+    sizes = [math.log10(values["volume"]) / 6, math.log10(values["maximum_diameter"]) / 3]
+    return [*(values[word] for word in SHAPE_WORDS), *sizes]
+
+
+def _compressed(values: list[float]) -> HostArray:
+    """sign(x) log(1 + |x|): a fourth moment must not drown a mean."""
+    x = np.array(values)
+    return np.sign(x) * np.log1p(abs(x))
+
+
+FEATURES: Mapping[str, Feature] = {
+    # The 18 statistics of the windowed image; energy per voxel; compressed.
+    "statistics": Feature(_statistics, lambda shape: len(STATISTICS), {}),
+    # The fractions of intensities from 0 to 1, in sections along the first axis (z).
+    "profile": Feature(
+        _profile, lambda shape, n_bins, n_sections: n_bins * n_sections, {"n_bins": 32, "n_sections": 1}
+    ),
+    # The 25 co-occurrence features of all directions together; compressed.
+    "texture": Feature(_texture, lambda shape, n_levels, distance: len(TEXTURES), {"n_levels": 32, "distance": 1}),
+    # The histogram of local binary patterns; of three planes in a volume.
+    "patterns": Feature(_patterns, _patterns_size, {"n_points": 8, "radius": 1.0}),
+    # Oriented gradients of the whole grid: the region's box with what is around it.
+    "hog": Feature(
+        lambda view, **params: hog(view.image, **params).ravel(),
+        hog_size,
+        {"n_orientations": 9, "cell": 16, "block": 2},
+        (2,),
+    ),
+    "hog_3d": Feature(
+        lambda view, **params: hog_3d(view.image, **params).ravel(),
+        hog_3d_size,
+        {"cell": 8, "block": 2, "signed": False},
+        (3,),
+    ),
+    # Sphericity, elongation, flatness, log10(mm³) / 6 and log10(mm) / 3 of the mask itself; voxels are 1 mm if unsaid.
+    "shape": Feature(_shape, lambda shape: len(SHAPE_WORDS) + 2, {}),
+}
+"""By the name that a description uses."""
