@@ -80,12 +80,17 @@ def cut_out(image: Array, region: Region = None, *, margin: float = 0.0) -> tupl
     >>> image.tolist(), inside.tolist()
     ([[1, 2], [4, 5]], [[True, False], [True, True]])
     """
+    around = box_of(region, image.shape).grown(margin, image.shape).slices
+    part = image[around]
+    if part.dtype.kind == "c" or not bool(xp_of(image).isfinite(part).all()):
+        raise InputError("features need real, finite voxels", got=part.dtype)
+    return part, inside_of(image, region)[around]
+
+
+def inside_of(image: Array, region: Region = None) -> Array:
+    """Which voxels of the image are in the region, bool, the image's shape; InputError as of :func:`box_of`."""
     xp = xp_of(image)
     box = box_of(region, image.shape)
     inside = xp.zeros(image.shape, dtype=bool)
     inside[box.slices] = True if region is None or isinstance(region, Box) else xp.asarray(region)[box.slices] != 0
-    around = box.grown(margin, image.shape).slices
-    part = image[around]
-    if part.dtype.kind == "c" or not bool(xp.isfinite(part).all()):
-        raise InputError("features need real, finite voxels", got=part.dtype)
-    return part, inside[around]
+    return inside

@@ -158,7 +158,8 @@ class Embedding:
             raise SpecError("an embedding needs the projection that it was written with", expected=fields["projection"])
         try:
             grid = {name: tuple(v) if isinstance(v, list) else v for name, v in fields["grid"].items()}
-            return cls(CanonicalGrid(**grid), tuple(Part(**part) for part in fields["parts"]), projection)
+            parts = tuple(Part(**part) for part in fields["parts"])
+            return cls(CanonicalGrid(**grid), parts, projection)  # type: ignore[arg-type]
         except (TypeError, KeyError, AttributeError) as error:
             raise SpecError("this is no description of an embedding", do="see Embedding.to_dict") from error
 

@@ -55,8 +55,8 @@ def _statistics(view: View) -> HostArray:
 
 
 def _profile(view: View, n_bins: int, n_sections: int) -> Array:
-    bins = {"lower": 0.0, "upper": 1.0, "n_bins": n_bins, "n_sections": n_sections}
-    return intensity_profile(view.image, view.inside, **bins).ravel()
+    image, inside = view.image, view.inside
+    return intensity_profile(image, inside, lower=0.0, upper=1.0, n_bins=n_bins, n_sections=n_sections).ravel()
 
 
 def _texture(view: View, n_levels: int, distance: int) -> HostArray:
@@ -77,7 +77,7 @@ def _shape(view: View) -> list[float]:
     if view.mask is None:
         raise InputError("the shape of a region needs a mask", do="give a mask, or an embedding without `shape`")
     spacing = (*(view.spacing or (1.0,) * view.mask.ndim), 1.0)[:3]
-    values = shape_features(view.mask, spacing)  # type: ignore[arg-type]
+    values = shape_features(view.mask, spacing)
     sizes = [math.log10(values["volume"]) / 6, math.log10(values["maximum_diameter"]) / 3]
     return [*(values[word] for word in SHAPE_WORDS), *sizes]
 
@@ -85,7 +85,7 @@ def _shape(view: View) -> list[float]:
 def _compressed(values: list[float]) -> HostArray:
     """sign(x) log(1 + |x|): a fourth moment must not drown a mean."""
     x = np.array(values)
-    return np.sign(x) * np.log1p(abs(x))
+    return np.asarray(np.copysign(np.log1p(abs(x)), x))
 
 
 FEATURES: Mapping[str, Feature] = {

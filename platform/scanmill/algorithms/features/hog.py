@@ -38,4 +38,4 @@ def hog_size(shape: tuple[int, ...], *, n_orientations: int = 9, cell: int = 8, 
     >>> hog_size((96, 96))
     8100
     """
-    return math.prod(n_blocks(shape, cell, block)) * block ** len(shape) * n_orientations
+    return math.prod(n_blocks(shape, cell, block)) * int(block ** len(shape)) * n_orientations

@@ -67,4 +67,5 @@ def hog_3d_size(shape: tuple[int, ...], *, cell: int = 8, block: int = 2, signed
     >>> hog_3d_size((32, 32, 32))
     2160
     """
-    return math.prod(n_blocks(shape, cell, block)) * block ** len(shape) * (20 if signed else 10)
+    n_cells = math.prod(n_blocks(shape, cell, block)) * int(block ** len(shape))
+    return n_cells * (20 if signed else 10)

@@ -89,12 +89,12 @@ def _covariance(moments: CohortMoments) -> HostArray:
     n = int(moments.counts.sum())
     if n < 2:
         raise InputError("a covariance needs 2 vectors or more", got=n)
-    return (moments.scatter + moments.scatter_between) / (n - 1)
+    return np.asarray((moments.scatter + moments.scatter_between) / (n - 1))
 
 
 def _ridge(covariance: HostArray, ridge: float) -> HostArray:
     d = len(covariance)
-    return ridge * np.trace(covariance) / d * np.eye(d)
+    return np.eye(d) * (ridge * np.trace(covariance) / d)
 
 
 def _projection(kind: str, moments: CohortMoments, matrix: HostArray, values: HostArray) -> Projection:
@@ -105,4 +105,4 @@ def _projection(kind: str, moments: CohortMoments, matrix: HostArray, values: Ho
 def _turned(rows: HostArray) -> HostArray:
     """Each row with the sign by which its greatest entry is positive."""
     greatest = np.take_along_axis(rows, abs(rows).argmax(axis=1)[:, None], axis=1)
-    return rows * np.where(greatest < 0, -1.0, 1.0)
+    return np.asarray(np.where(greatest < 0, -rows, rows))

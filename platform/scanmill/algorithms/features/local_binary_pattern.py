@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scanmill.algorithms.features.box import Region, cut_out
+from scanmill.algorithms.features.box import Region, inside_of
 from scanmill.arrays import Array, xp_of
 from scanmill.errors import InputError
 
@@ -25,6 +25,8 @@ def local_binary_pattern(image: Array, *, n_points: int = 8, radius: float = 1.0
     if image.ndim < 2 or n_points < 3 or not radius > 0:
         raise InputError("patterns need planes, 3 points or more and a radius", got=(image.ndim, n_points, radius))
     xp = xp_of(image)
+    if not bool(xp.isfinite(image).all()):
+        raise InputError("features need real, finite voxels", got=image.dtype)
     reach = int(np.ceil(radius)) + 1
     x = image.astype(xp.float64)
     padded = xp.pad(x, [(0, 0)] * (x.ndim - 2) + [(reach, reach)] * 2)
@@ -46,12 +48,12 @@ def pattern_histogram(image: Array, region: Region = None, *, n_points: int = 8,
     [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0]
     """
     xp = xp_of(image)
-    part, inside = cut_out(image, region, margin=1.0)
-    part, inside = (part[0], inside[0]) if part.ndim == 3 and part.shape[0] == 1 else (part, inside)
-    turns = [(0, 1)] if part.ndim == 2 else [(0, 1, 2), (1, 0, 2), (2, 0, 1)]
+    inside = inside_of(image, region)
+    image, inside = (image[0], inside[0]) if image.ndim == 3 and image.shape[0] == 1 else (image, inside)
+    turns = [(0, 1)] if image.ndim == 2 else [(0, 1, 2), (1, 0, 2), (2, 0, 1)]
     parts = []
     for turn in turns:
-        patterns = local_binary_pattern(part.transpose(turn), n_points=n_points, radius=radius)
+        patterns = local_binary_pattern(image.transpose(turn), n_points=n_points, radius=radius)
         counts = xp.bincount(patterns[inside.transpose(turn)], minlength=n_points + 2)
         parts.append(counts / counts.sum())
     return xp.concatenate(parts)

@@ -81,18 +81,18 @@ class CohortMoments:
     @property
     def dimension(self) -> int:
         """The length of the vectors."""
-        return self.scatter.shape[0]
+        return int(self.scatter.shape[0])
 
     @property
     def mean(self) -> HostArray:
         """The mean of all vectors."""
-        return (self.counts[:, None] * self.means).sum(axis=0) / self.counts.sum()
+        return np.asarray(self.counts @ self.means / self.counts.sum())
 
     @property
     def scatter_between(self) -> HostArray:
         """Σ n (class mean − mean)(class mean − mean)ᵀ; with ``scatter`` it adds up to that of all vectors."""
         centred = self.means - self.mean
-        return (centred * self.counts[:, None]).T @ centred
+        return np.asarray((centred * self.counts[:, None]).T @ centred)
 
     def to_arrays(self) -> dict[str, HostArray]:
         """Plain arrays, as the partial of a reduction is kept."""

@@ -49,12 +49,13 @@ class Projection:
         """The images of vectors (..., d), (..., k) in float64; sums run in a fixed order, whatever the threads."""
         if vectors.shape[-1] != len(self.mean):
             raise InputError("vector and projection differ in length", expected=len(self.mean), got=vectors.shape)
-        return np.einsum("kd,...d->...k", self.matrix, np.asarray(vectors, dtype=np.float64) - self.mean)
+        centred = np.asarray(vectors, dtype=np.float64) - self.mean
+        return np.asarray(np.einsum("kd,...d->...k", self.matrix, centred))
 
     @property
     def dimension(self) -> int:
         """The length of what comes out."""
-        return self.matrix.shape[0]
+        return int(self.matrix.shape[0])
 
     @property
     def digest(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,8 +12,6 @@ from scanmill.algorithms.features.surface_mesh import surface_mesh
 from scanmill.arrays import Array, HostArray, to_host
 from scanmill.data import Labels
 from scanmill.errors import InputError
-
-Spacing = tuple[float, float, float]
 
 SHAPES = (
     "volume",
@@ -32,7 +31,7 @@ SHAPES = (
 """The names and their order: mm³, mm², 1/mm, mm; the ratios have no unit."""
 
 
-def shape_features(mask: Array, spacing: Spacing = (1.0, 1.0, 1.0)) -> dict[str, float]:
+def shape_features(mask: Array, spacing: Sequence[float] = (1.0, 1.0, 1.0)) -> dict[str, float]:
     """The shape of a mask (z, y, x), or (y, x) as one plane; spacing (x, y, z) in mm.
 
     Section 3.1 of the IBSI reference manual (arXiv 1612.07003 v11): volume, surface and what comes from them are those
@@ -52,7 +51,6 @@ def shape_features(mask: Array, spacing: Spacing = (1.0, 1.0, 1.0)) -> dict[str,
     area, volume = surface_mesh(solid, spacing)
     sphere = (36 * math.pi * volume**2) ** (1 / 3)
     axes = _axis_lengths(inside, spacing)
-    major = axes[0] or 1.0
     values = (
         volume,
         float(inside.sum()) * math.prod(spacing),
@@ -63,8 +61,7 @@ def shape_features(mask: Array, spacing: Spacing = (1.0, 1.0, 1.0)) -> dict[str,
         sphere / area,
         _maximum_diameter(inside, spacing),
         *axes,
-        axes[1] / major if axes[0] else 1.0,
-        axes[2] / major if axes[0] else 1.0,
+        *(axis / axes[0] if axes[0] > 0 else 1.0 for axis in axes[1:]),
     )
     return dict(zip(SHAPES, values, strict=True))
 
@@ -81,7 +78,7 @@ def shapes_of_labels(labels: Labels) -> dict[int, dict[str, float]]:
     return {int(label): shape_features(array == label, spacing) for label in np.unique(array) if label != 0}
 
 
-def _axis_lengths(inside: HostArray, spacing: Spacing) -> tuple[float, float, float]:
+def _axis_lengths(inside: HostArray, spacing: Sequence[float]) -> tuple[float, float, float]:
     """4 √λ of the covariance of the voxels' middles, the longest first."""
     points = np.argwhere(inside) * np.asarray(spacing[::-1])
     centred = points - points.mean(axis=0)
@@ -90,7 +87,7 @@ def _axis_lengths(inside: HostArray, spacing: Spacing) -> tuple[float, float, fl
     return major, minor, least
 
 
-def _maximum_diameter(inside: HostArray, spacing: Spacing) -> float:
+def _maximum_diameter(inside: HostArray, spacing: Sequence[float]) -> float:
     """The greatest distance of two corners of the mesh, which lie halfway between a voxel inside and one outside."""
     from scipy.spatial import ConvexHull
     from scipy.spatial.distance import pdist

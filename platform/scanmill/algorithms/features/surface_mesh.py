@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ class Mesh(NamedTuple):
     volume: float
 
 
-def surface_mesh(mask: Array, spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> Mesh:
+def surface_mesh(mask: Array, spacing: Sequence[float] = (1.0, 1.0, 1.0)) -> Mesh:
     """Area and volume of the surface halfway between the voxels of a mask (z, y, x) and the others; spacing (x, y, z).
 
     W. E. Lorensen, H. E. Cline, "Marching cubes", SIGGRAPH 1987: IBSI reference manual (arXiv 1612.07003 v11)

@@ -67,8 +67,9 @@ def texture_features(counts: Array, *, aggregation: Aggregation = "merged") -> d
 def _features(p: HostArray) -> list[float]:
     """The features of one matrix of probabilities, in the order of TEXTURES."""
     n = len(p)
-    i, j = np.indices(p.shape) + 1
-    far = abs(i - j)
+    levels = np.arange(1, n + 1)
+    i, j = np.meshgrid(levels, levels, indexing="ij")
+    far = np.abs(i - j)
     differences, sums = np.bincount(far.ravel(), p.ravel()), np.bincount((i + j).ravel(), p.ravel())
     k, s = np.arange(len(differences)), np.arange(len(sums))
     mean, difference, total = (i * p).sum(), (k * differences).sum(), (s * sums).sum()
