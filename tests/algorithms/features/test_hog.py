@@ -37,3 +37,12 @@ def test_too_small():
         hog(IMAGE[:20])
     with pytest.raises(InputError, match="2 axes"):
         hog(IMAGE[None])
+
+
+def test_rounding_does_not_lose_the_vote_of_a_level_gradient():
+    """Just below 0° the remainder of 180° rounds to 180° itself."""
+    y, x = np.indices((24, 24))
+    image = np.where(x == 8, -1e-17 * y, x - 8.0)
+    votes = hog(image, cell=1, block=1)[1:-1, 8, 0, 0]
+    np.testing.assert_allclose(votes[:, 0], 1.0, atol=1e-4)
+    assert not theirs(image, 9, (1, 1), (1, 1), "L2-Hys", feature_vector=False)[1:-1, 8].any()

@@ -63,7 +63,7 @@ def test_turning_a_mask_does_not_change_its_mesh():
 
 
 def test_a_cuboid():
-    """Between the voxels' middles a cuboid, on it slabs of half a voxel, wedges along the edges, tetrahedra at corners."""
+    """A cuboid between the voxels' middles, on it half a voxel, wedges along the edges, tetrahedra at the corners."""
     n = np.array((6, 7, 8))
     mesh = surface_mesh(np.ones(n))
     pairs = n - 1

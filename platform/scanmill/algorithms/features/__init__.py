@@ -3,7 +3,7 @@
 from scanmill.algorithms.features.box import Box, Region, box_of, cut_out
 from scanmill.algorithms.features.canonical import CanonicalGrid, canonical_image
 from scanmill.algorithms.features.cooccurrence import cooccurrence_matrices
-from scanmill.algorithms.features.embedding import Embedding, Part
+from scanmill.algorithms.features.embedding import Embedding
 from scanmill.algorithms.features.grey_levels import grey_levels, level_statistics
 from scanmill.algorithms.features.hog import hog
 from scanmill.algorithms.features.hog_3d import hog_3d
@@ -12,6 +12,7 @@ from scanmill.algorithms.features.intensity_statistics import intensity_statisti
 from scanmill.algorithms.features.learned import lda, pca, whitening
 from scanmill.algorithms.features.local_binary_pattern import local_binary_pattern, pattern_histogram
 from scanmill.algorithms.features.moments import CohortMoments
+from scanmill.algorithms.features.part import Part
 from scanmill.algorithms.features.projection import Projection
 from scanmill.algorithms.features.shape import shape_features, shapes_of_labels
 from scanmill.algorithms.features.surface_mesh import surface_mesh

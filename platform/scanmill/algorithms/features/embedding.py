@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,57 +13,13 @@ import numpy as np
 from scanmill.algorithms.features.box import Box, Region
 from scanmill.algorithms.features.canonical import CanonicalGrid, canonical_image
 from scanmill.algorithms.features.feature_table import FEATURES, View
+from scanmill.algorithms.features.part import Part, unit
 from scanmill.algorithms.features.projection import Projection
-from scanmill.arrays import Array, HostArray, to_host
+from scanmill.arrays import Array, HostArray
 from scanmill.errors import InputError, SpecError
 
 VERSION = 1
 """Part of every digest: a change of any number that a description leads to raises it."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """One feature of the table with its parameters; ``power`` below 1 evens a histogram out (1/2: Hellinger).
-
-    The feature's vector x becomes sign(x) |x|^power, then has length ``weight`` (R. Arandjelović, A. Zisserman, CVPR
-    2012); a vector of zeros stays as it is. Parameters that are not given have the table's defaults.
-
-    >>> Part("hog", {"cell": 8}).params
-    {'n_orientations': 9, 'cell': 8, 'block': 2}
-    """
-
-    feature: str
-    params: Mapping[str, Any] = field(default_factory=dict)
-    weight: float = 1.0
-    power: float = 1.0
-
-    def __post_init__(self) -> None:
-        if self.feature not in FEATURES:
-            raise SpecError("unknown feature", expected=", ".join(FEATURES), got=self.feature)
-        defaults = FEATURES[self.feature].params
-        unknown = sorted(set(self.params) - set(defaults))
-        if unknown:
-            raise SpecError("unknown parameter", where=self.feature, expected=sorted(defaults), got=unknown)
-        for name, value in self.params.items():
-            if not _like(value, defaults[name]):
-                raise SpecError("a parameter of another kind", where=f"{self.feature}.{name}", got=value)
-        if not (0 < self.weight < np.inf and 0 < self.power <= 1):
-            raise SpecError("weight is positive, power in (0, 1]", where=self.feature, got=(self.weight, self.power))
-        given = {name: type(defaults[name])(value) for name, value in self.params.items()}
-        object.__setattr__(self, "params", {**defaults, **given})
-        object.__setattr__(self, "weight", float(self.weight))
-        object.__setattr__(self, "power", float(self.power))
-
-    def size(self, shape: tuple[int, ...]) -> int:
-        """The length of the feature's vector on a grid of ``shape``."""
-        return FEATURES[self.feature].size(shape, **self.params)
-
-    def measure(self, view: View) -> HostArray:
-        """The feature's vector, float64, of length ``weight``."""
-        x = to_host(FEATURES[self.feature].measure(view, **self.params)).astype(np.float64)
-        if self.power < 1:
-            x = np.sign(x) * abs(x) ** self.power
-        return self.weight * _unit(x)
 
 
 @dataclass(frozen=True)
@@ -90,12 +46,10 @@ class Embedding:
         for part in self.parts:
             if len(self.grid.shape) not in FEATURES[part.feature].n_axes:
                 raise SpecError("this feature is not for grids of that kind", where=part.feature, got=self.grid.shape)
-        if self.projection is not None and self.projection.source != self.features_digest:
-            raise SpecError(
-                "a projection of another embedding", expected=self.features_digest[:12], got=self.projection.source[:12]
-            )
-        if self.projection is not None and len(self.projection.mean) != self.features_dimension:
-            raise SpecError("a projection of another length", expected=self.features_dimension)
+        length, learned = self.features_dimension, self.projection
+        if learned is not None and (learned.source, len(learned.mean)) != (self.features_digest, length):
+            expected, got = (self.features_digest[:12], length), (learned.source[:12], len(learned.mean))
+            raise SpecError("a projection that was learned on another embedding", expected=expected, got=got)
 
     @property
     def features_dimension(self) -> int:
@@ -103,7 +57,7 @@ class Embedding:
         try:
             return sum(part.size(self.grid.shape) for part in self.parts)
         except InputError as error:
-            raise SpecError("the grid is too small for its features", got=self.grid.shape, do=str(error)) from error
+            raise SpecError("the grid does not fit its features", got=self.grid.shape, do=str(error)) from error
 
     @property
     def dimension(self) -> int:
@@ -139,7 +93,7 @@ class Embedding:
     def __call__(self, image: Array, region: Region = None, *, spacing: Sequence[float] | None = None) -> HostArray:
         """The vector (dimension,), float32; InputError where there is nothing to describe."""
         vector = self.features(image, region, spacing=spacing)
-        vector = _unit(vector if self.projection is None else self.projection(vector)).astype(np.float32)
+        vector = unit(vector if self.projection is None else self.projection(vector)).astype(np.float32)
         if not vector.any():
             raise InputError("the image shows nothing that these features see", got=tuple(image.shape))
         return vector
@@ -152,15 +106,16 @@ class Embedding:
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any], projection: Projection | None = None) -> Embedding:
         """The inverse of :meth:`to_dict`; SpecError for another version or projection than it was written with."""
+        written, given = fields.get("projection"), None if projection is None else projection.digest
         if fields.get("version", VERSION) != VERSION:
             raise SpecError("an embedding of another version", expected=VERSION, got=fields["version"])
-        if fields.get("projection") != (None if projection is None else projection.digest):
-            raise SpecError("an embedding needs the projection that it was written with", expected=fields["projection"])
+        if written != given:
+            raise SpecError("an embedding needs the projection that it was written with", expected=written, got=given)
         try:
             grid = {name: tuple(v) if isinstance(v, list) else v for name, v in fields["grid"].items()}
             parts = tuple(Part(**part) for part in fields["parts"])
             return cls(CanonicalGrid(**grid), parts, projection)  # type: ignore[arg-type]
-        except (TypeError, KeyError, AttributeError) as error:
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
             raise SpecError("this is no description of an embedding", do="see Embedding.to_dict") from error
 
 
@@ -171,14 +126,3 @@ def _grid_and_parts(grid: CanonicalGrid, parts: Sequence[Part]) -> dict[str, Any
 
 def _digest(values: Any) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True, allow_nan=False).encode()).hexdigest()
-
-
-def _unit(x: HostArray) -> HostArray:
-    norm = float(np.sqrt((x * x).sum()))
-    return x / norm if norm > 0 else x
-
-
-def _like(value: Any, default: Any) -> bool:
-    """Whether a parameter is of its default's kind; whole numbers are fine where fractions are."""
-    kinds = (int, float) if isinstance(default, float) else (type(default),)
-    return isinstance(value, kinds) and (isinstance(default, bool) or not isinstance(value, bool))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from scanmill.algorithms.features.cooccurrence import cooccurrence_matrices
-from scanmill.algorithms.features.grey_levels import grey_levels
+from scanmill.algorithms.features.grey_levels import MOST_LEVELS, grey_levels
 from scanmill.algorithms.features.hog import hog, hog_size
 from scanmill.algorithms.features.hog_3d import hog_3d, hog_3d_size
 from scanmill.algorithms.features.intensity_profile import intensity_profile
@@ -69,7 +69,21 @@ def _patterns(view: View, n_points: int, radius: float) -> Array:
     return pattern_histogram(view.image, view.inside, n_points=n_points, radius=radius)
 
 
+def _profile_size(shape: Shape, n_bins: int, n_sections: int) -> int:
+    if n_sections > shape[0]:
+        raise InputError("more sections than planes", expected=f"at most {shape[0]}", got=n_sections)
+    return n_bins * n_sections
+
+
+def _texture_size(shape: Shape, n_levels: int, distance: int) -> int:
+    if n_levels > MOST_LEVELS or distance >= max(shape):
+        raise InputError("too many levels or too far", expected=(MOST_LEVELS, max(shape) - 1), got=(n_levels, distance))
+    return len(TEXTURES)
+
+
 def _patterns_size(shape: Shape, n_points: int, radius: float) -> int:
+    if n_points < 3 or radius >= max(shape):
+        raise InputError("a circle on the grid needs 3 points or more", got=(n_points, radius))
     return (n_points + 2) * (3 if len(shape) == 3 and shape[0] > 1 else 1)
 
 
@@ -92,11 +106,9 @@ FEATURES: Mapping[str, Feature] = {
     # The 18 statistics of the windowed image; energy per voxel; compressed.
     "statistics": Feature(_statistics, lambda shape: len(STATISTICS), {}),
     # The fractions of intensities from 0 to 1, in sections along the first axis (z).
-    "profile": Feature(
-        _profile, lambda shape, n_bins, n_sections: n_bins * n_sections, {"n_bins": 32, "n_sections": 1}
-    ),
+    "profile": Feature(_profile, _profile_size, {"n_bins": 32, "n_sections": 1}),
     # The 25 co-occurrence features of all directions together; compressed.
-    "texture": Feature(_texture, lambda shape, n_levels, distance: len(TEXTURES), {"n_levels": 32, "distance": 1}),
+    "texture": Feature(_texture, _texture_size, {"n_levels": 32, "distance": 1}),
     # The histogram of local binary patterns; of three planes in a volume.
     "patterns": Feature(_patterns, _patterns_size, {"n_points": 8, "radius": 1.0}),
     # Oriented gradients of the whole grid: the region's box with what is around it.

@@ -27,8 +27,8 @@ def hog(image: Array, *, n_orientations: int = 9, cell: int = 8, block: int = 3)
     xp = xp_of(image)
     dy, dx = central_differences(image)
     length, angle = xp.hypot(dx, dy), xp.rad2deg(xp.arctan2(dy, dx)) % 180
-    width = 180 / n_orientations
-    votes = [xp.where((angle >= width * k) & (angle < width * (k + 1)), length, 0.0) for k in range(n_orientations)]
+    sector = xp.floor(angle * (n_orientations / 180)).astype(xp.int64) % n_orientations  # 180° is 0° again
+    votes = [xp.where(sector == k, length, 0.0) for k in range(n_orientations)]
     return normalised_blocks(xp.stack([cell_means(v, cell) for v in votes], axis=-1), block)
 
 

@@ -42,7 +42,8 @@ def whitening(moments: CohortMoments, *, ridge: float = 1e-3) -> Projection:
     True
     """
     covariance = _covariance(moments)
-    variances, vectors = np.linalg.eigh(covariance + _ridge(covariance, ridge))
+    least = ridge * float(np.trace(covariance)) / len(covariance)
+    variances, vectors = np.linalg.eigh(covariance + least * np.eye(len(covariance)))
     if not variances[0] > RANK * variances[-1]:
         raise InputError("too few different vectors to whiten with", do="give a ridge or reduce with pca first")
     return _projection("whitening", moments, (vectors / np.sqrt(variances)) @ vectors.T, variances)
@@ -90,11 +91,6 @@ def _covariance(moments: CohortMoments) -> HostArray:
     if n < 2:
         raise InputError("a covariance needs 2 vectors or more", got=n)
     return np.asarray((moments.scatter + moments.scatter_between) / (n - 1))
-
-
-def _ridge(covariance: HostArray, ridge: float) -> HostArray:
-    d = len(covariance)
-    return np.eye(d) * (ridge * np.trace(covariance) / d)
 
 
 def _projection(kind: str, moments: CohortMoments, matrix: HostArray, values: HostArray) -> Projection:

@@ -79,10 +79,15 @@ def shapes_of_labels(labels: Labels) -> dict[int, dict[str, float]]:
 
 
 def _axis_lengths(inside: HostArray, spacing: Sequence[float]) -> tuple[float, float, float]:
-    """4 √λ of the covariance of the voxels' middles, the longest first."""
-    points = np.argwhere(inside) * np.asarray(spacing[::-1])
-    centred = points - points.mean(axis=0)
-    variances = np.linalg.eigvalsh(centred.T @ centred / max(1, len(centred) - 1))
+    """4 √λ of the covariance of the voxels' middles, the longest first; from the mask's sums along its axes."""
+    n = int(inside.sum())
+    planes = [inside.sum(axis=tuple({0, 1, 2} - {axis})) for axis in range(3)]
+    places = [step * np.arange(size) for step, size in zip(spacing[::-1], inside.shape, strict=True)]
+    centred = [place - place @ plane / n for place, plane in zip(places, planes, strict=True)]
+    covariance = np.diag([place**2 @ plane for place, plane in zip(centred, planes, strict=True)])
+    for a, b in ((0, 1), (0, 2), (1, 2)):
+        covariance[b, a] = centred[a] @ inside.sum(axis=3 - a - b) @ centred[b]
+    variances = np.linalg.eigvalsh(covariance / max(1, n - 1))  # of the lower triangle
     major, minor, least = (4 * math.sqrt(max(0.0, v)) for v in variances[::-1])
     return major, minor, least
 

@@ -49,13 +49,16 @@ def surface_mesh(mask: Array, spacing: Sequence[float] = (1.0, 1.0, 1.0)) -> Mes
 def _kinds_by_plane(mask: Array) -> HostArray:
     """How many cubes of each kind lie in each plane of cubes, (z + 1, 256); bit 4 z + 2 y + x is a corner inside."""
     xp = xp_of(mask)
-    inside = xp.pad(mask != 0, 1).astype(xp.int64)
+    inside = xp.pad(mask != 0, 1)
     nz, ny, nx = (n - 1 for n in inside.shape)
-    kinds = (256 * xp.arange(nz))[:, None, None] + xp.zeros((1, ny, nx), dtype=xp.int64)
-    for corner in range(8):
-        z, y, x = corner >> 2, corner >> 1 & 1, corner & 1
-        kinds += inside[z : z + nz, y : y + ny, x : x + nx] << corner
-    return to_host(xp.bincount(kinds.ravel(), minlength=256 * nz)).reshape(nz, 256)
+    counts = []
+    for plane in range(nz):
+        kinds = xp.zeros((ny, nx), dtype=xp.int64)
+        for corner in range(8):
+            z, y, x = corner >> 2, corner >> 1 & 1, corner & 1
+            kinds += inside[plane + z, y : y + ny, x : x + nx].astype(xp.int64) << corner
+        counts.append(xp.bincount(kinds.ravel(), minlength=256))
+    return to_host(xp.stack(counts))
 
 
 @cache
