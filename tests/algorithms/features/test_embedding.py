@@ -1,6 +1,9 @@
 """Embeddings: the same image the same bytes, a description that is what its digest says, and what is refused."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -39,6 +42,31 @@ def test_one_vector_of_known_length_and_the_same_bytes(embed, image):
     locked = image.copy()
     locked.flags.writeable = False
     assert embed(locked).tobytes() == vector.tobytes()
+
+
+BYTES_OF_A_PICTURE = """
+import hashlib
+import numpy as np
+from scanmill.algorithms.features import CanonicalGrid, Embedding, Part, Projection
+from scanmill.algorithms.features.feature_table import FEATURES
+rng = np.random.default_rng(0)
+volume = rng.normal(size=(40, 48, 48)).cumsum(axis=0)
+embed = Embedding(CanonicalGrid((32, 48, 48)), tuple(Part(name) for name in FEATURES if name != "hog"))
+d = embed.features_dimension
+learned = Projection("pca", rng.normal(size=d), rng.normal(size=(200, d)), np.ones(200), embed.features_digest)
+print(hashlib.sha256(embed.with_projection(learned)(volume, volume > 1)).hexdigest())
+"""
+
+
+def test_the_bytes_do_not_depend_on_the_number_of_threads():
+    digests = set()
+    for n_threads in ("1", "3"):
+        threads = {"OPENBLAS_NUM_THREADS": n_threads, "OMP_NUM_THREADS": n_threads, "MKL_NUM_THREADS": n_threads}
+        command = [sys.executable, "-c", BYTES_OF_A_PICTURE]
+        done = subprocess.run(command, env={**os.environ, **threads}, capture_output=True, text=True, check=True)
+        digests.add(done.stdout)
+    assert len(digests) == 1
+    assert len(digests.pop()) == 65
 
 
 @pytest.mark.parametrize(

@@ -69,9 +69,8 @@ def canonical_image(
     if part.ndim != len(grid.shape):
         raise InputError("image and grid differ in axes", expected=len(grid.shape), got=part.shape)
     sizes = _covered(part.shape, steps, grid.shape)
-    values, share = _windowed(part, grid.window), inside.astype(xp.float64)
-    for axis, size in enumerate(sizes):
-        values, share = _resampled(values, axis, size), _resampled(share, axis, size)
+    values = _resampled(_windowed(part, grid.window), sizes)
+    share = xp.ones(sizes) if bool(inside.all()) else _resampled(inside.astype(xp.float64), sizes)
     rims = [((n - size) // 2, n - size - (n - size) // 2) for n, size in zip(grid.shape, sizes, strict=True)]
     kept = xp.pad(share, rims) >= 0.5
     if not bool(kept.any()):
@@ -94,10 +93,16 @@ def _covered(shape: Sequence[int], steps: Sequence[float], target: Sequence[int]
     return [min(n, max(1, round(extent / coarsest))) for extent, n in zip(extents, target, strict=True)]
 
 
-def _resampled(values: Array, axis: int, size: int) -> Array:
+def _resampled(values: Array, sizes: Sequence[int]) -> Array:
+    """``values`` with ``sizes`` elements along its axes, the one that shrinks most first."""
+    order = sorted(range(values.ndim), key=lambda axis: sizes[axis] / values.shape[axis])
+    for axis in order:
+        values = values if values.shape[axis] == sizes[axis] else _along(values, axis, sizes[axis])
+    return values
+
+
+def _along(values: Array, axis: int, size: int) -> Array:
     """``values`` with ``size`` elements along ``axis``, added up tap by tap in a fixed order."""
-    if values.shape[axis] == size:
-        return values
     xp = xp_of(values)
     index, weights = _taps(values.shape[axis], size)
     column = [1] * values.ndim

@@ -83,10 +83,10 @@ def _axis_lengths(inside: HostArray, spacing: Sequence[float]) -> tuple[float, f
     n = int(inside.sum())
     planes = [inside.sum(axis=tuple({0, 1, 2} - {axis})) for axis in range(3)]
     places = [step * np.arange(size) for step, size in zip(spacing[::-1], inside.shape, strict=True)]
-    centred = [place - place @ plane / n for place, plane in zip(places, planes, strict=True)]
-    covariance = np.diag([place**2 @ plane for place, plane in zip(centred, planes, strict=True)])
+    centred = [place - (place * plane).sum() / n for place, plane in zip(places, planes, strict=True)]
+    covariance = np.diag([(place**2 * plane).sum() for place, plane in zip(centred, planes, strict=True)])
     for a, b in ((0, 1), (0, 2), (1, 2)):
-        covariance[b, a] = centred[a] @ inside.sum(axis=3 - a - b) @ centred[b]
+        covariance[b, a] = (centred[a][:, None] * inside.sum(axis=3 - a - b) * centred[b]).sum()
     variances = np.linalg.eigvalsh(covariance / max(1, n - 1))  # of the lower triangle
     major, minor, least = (4 * math.sqrt(max(0.0, v)) for v in variances[::-1])
     return major, minor, least

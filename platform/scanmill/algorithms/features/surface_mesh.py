@@ -42,8 +42,8 @@ def surface_mesh(mask: Array, spacing: Sequence[float] = (1.0, 1.0, 1.0)) -> Mes
     normal = np.cross(b - a, c - a) / 2
     area = np.bincount(kind, np.linalg.norm(normal, axis=1), 256)
     flux, moment = (np.bincount(kind, weight, 256) for weight in (normal[:, 0], normal[:, 0] * (a + b + c)[:, 0] / 3))
-    planes = np.arange(len(counts)) * spacing[2]
-    return Mesh(float((counts @ area).sum()), float(planes @ (counts @ flux) + (counts @ moment).sum()))
+    heights = spacing[2] * np.arange(len(counts))[:, None]
+    return Mesh(float((counts * area).sum()), float((counts * (heights * flux + moment)).sum()))
 
 
 def _kinds_by_plane(mask: Array) -> HostArray:
