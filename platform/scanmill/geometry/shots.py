@@ -12,6 +12,7 @@ from scanmill.errors import InputError
 GOLDEN_RATIO = (1 + 5**0.5) / 2
 GOLDEN_MEANS = (0.4656, 0.6823)
 """The two-dimensional golden means of Chan et al. (Magn Reson Med 61:354, 2009)."""
+FINE = 32
 
 Order = Literal["phyllotaxis", "golden_means"]
 
@@ -32,11 +33,19 @@ def spirals(n_interleaves: int, n_samples: int, matrix: int, n_turns: float, den
         raise InputError(
             "a spiral needs interleaves, two samples and a density above 0", got=(n_interleaves, n_samples)
         )
-    t = np.linspace(0, 1, n_samples) ** (1 / (density + 1))
+    t = _even(n_samples, matrix / 2, 2 * np.pi * n_turns, density)
     first = 2 * np.pi * np.arange(n_interleaves)[:, None] / n_interleaves
     angle = first + 2 * np.pi * n_turns * t
     points: HostArray = matrix / 2 * t[:, None] ** density * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
     return points
+
+
+def _even(n: int, radius: float, turn: float, density: float) -> HostArray:
+    """The times 0 to 1 at which a spiral r = ``radius`` t^density, turning by ``turn``, is at ``n`` places that lie
+    evenly along it; its length is summed over `FINE` chords between two of them."""
+    t = np.linspace(0, 1, FINE * n + 1) ** (1 / min(density, 1.0))
+    length = np.cumsum(abs(np.diff(radius * t**density * np.exp(1j * turn * t))))
+    return np.asarray(np.interp(np.linspace(0, length[-1], n), [0, *length], t))
 
 
 def ball(n_spokes: int, n_interleaves: int, order: Order) -> HostArray:

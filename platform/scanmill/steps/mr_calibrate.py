@@ -16,7 +16,7 @@ from scanmill.steps.contract import Context, Output, Params, Port, Prediction, S
 from scanmill.steps.expected import expect, require_finite
 from scanmill.steps.mr_blocks import Block, blocks
 from scanmill.steps.mr_density import Density, density_of
-from scanmill.steps.mr_encoding import coil_encoding, gridded
+from scanmill.steps.mr_encoding import coil_encoding, coil_gram, gridded
 from scanmill.steps.mr_frames import average, join
 from scanmill.steps.sizes import coil_samples
 
@@ -140,7 +140,11 @@ def _joint(scan: KSpace, params: CalibrateParams, ctx: Context) -> Array:
     maps = []
     for number, block in enumerate(blocks(scan, None)):
         found = joint_sensitivities(
-            coil_encoding(block), block.y, degree=params.degree, n_iterations=params.n_iterations
+            coil_encoding(block),
+            block.y,
+            gram=coil_gram(block),
+            degree=params.degree,
+            n_iterations=params.n_iterations,
         )
         maps.append(found.coil_sensitivities)
         ctx.progress((number + 1) / scan.n_slices, "")

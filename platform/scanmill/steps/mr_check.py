@@ -24,7 +24,7 @@ def check(scan: KSpace, maps: CoilSensitivities | None, params: ReconstructParam
         raise InputError("radial-3d is for a trajectory in three dimensions", where="scan", do="take l1-wavelet")
     if method in BY_SLICE and scan.n_frames < 2:
         raise InputError(f"{method} needs several frames", where="scan", expected="2 or more", got=scan.n_frames,
-                         do="make frames of the spokes by mr.prepare: spokes_per_frame")  # fmt: skip
+                         do="make frames of the spokes by mr.prepare: shots_per_frame")  # fmt: skip
     _check_maps(scan, maps, params)
     _check_frame(scan, params)
     return (*_acceleration(scan, params),)

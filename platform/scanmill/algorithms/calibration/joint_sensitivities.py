@@ -34,6 +34,7 @@ def joint_sensitivities(
     encoding: LinearOperator,
     y: Array,
     *,
+    gram: LinearOperator | None = None,
     degree: int = 8,
     n_iterations: int = 10,
     n_inner: int = 10,
@@ -43,8 +44,8 @@ def joint_sensitivities(
 ) -> JointEstimate:
     """argmin ‖E (c(a) x) − y‖² over the image x and the coefficients a of polynomial sensitivities c of ``degree``.
 
-    ``encoding`` takes coil images (batch, coil, z, y, x) to data: ``SamplingOp @ FourierOp``, or a `NufftOp`. It starts
-    from the root of the sum of squares of Eᴴ y, and then fits the coefficients for the image and the image for the
+    ``encoding`` takes coil images (batch, coil, z, y, x) to data: ``SamplingOp @ FourierOp``, or a `NufftOp`; Eᴴ E
+    is ``gram``, or ``encoding.gram``. It starts from the root of the sum of squares of Eᴴ y, and then fits the coefficients for the image and the image for the
     coefficients, each by ``n_inner`` steps of conjugate gradients from where it stood, with ``damping`` times the
     greatest Σ |c|² (or |x|²) on the diagonal: L. Ying, J. Sheng, Magn. Reson. Med. 57 (2007) 1196, eqs. 7 to 10. Items
     of the batch are independent. The objective of the status is ½ ‖E c x − y‖², its image x before the scaling.
@@ -61,15 +62,15 @@ def joint_sensitivities(
     y = data_of(encoding, y)
     xp, n_coils = xp_of(y), encoding.in_shape[1]
     basis = xp.asarray(legendre_basis(encoding.in_shape[2:], degree))
-    back = encoding.H(y)
+    back, gram = encoding.H(y), gram or encoding.gram
     x = xp.sqrt(xp.square(xp.abs(back)).sum(axis=1, keepdims=True)).astype(encoding.dtype)
     a = xp.zeros((len(x), n_coils, len(basis)), dtype=encoding.dtype)
     for iteration in range(1, n_iterations + 1):
         coils = PolynomialCoilsOp(x, basis, n_coils, dtype=encoding.dtype)
-        a = _fit(encoding, coils, back, a, n_inner, damping * _greatest(_squares(x)))
+        a = _fit(gram, coils, back, a, n_inner, damping * _greatest(_squares(x)))
         maps, before = coils.sensitivities(a), x
         sense = CoilsOp(maps[:, None], dtype=encoding.dtype)
-        x = _fit(encoding, sense, back, x, n_inner, damping * _greatest(_squares(maps)))
+        x = _fit(gram, sense, back, x, n_inner, damping * _greatest(_squares(maps)))
         left = norm(encoding(sense(x)) - y)
         change = float(relative_change(x, before, None))
         if rule.ends(IterationStatus(iteration, relative(left, norm(y)), change, 0.5 * left**2, x)):
@@ -79,12 +80,12 @@ def joint_sensitivities(
 
 
 def _fit(
-    encoding: LinearOperator, model: LinearOperator, back: Array, start: Array, n_steps: int, weight: Array
+    gram: LinearOperator, model: LinearOperator, back: Array, start: Array, n_steps: int, weight: Array
 ) -> Array:
     """(Mᴴ Eᴴ E M + λ) u = Mᴴ Eᴴ y by conjugate gradients from ``start``."""
     weight = weight.astype(start.real.dtype).reshape(-1, *[1] * (start.ndim - 1))
     return conjugate_gradients(
-        lambda u: model.H(encoding.gram(model(u))) + weight * u, model.H(back), x0=start, n_iterations=n_steps
+        lambda u: model.H(gram(model(u))) + weight * u, model.H(back), x0=start, n_iterations=n_steps
     )
 
 

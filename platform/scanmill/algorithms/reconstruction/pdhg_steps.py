@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from scanmill.algorithms.reconstruction.items import PerItem, as_item, item_ratio, item_squares
 from scanmill.algorithms.reconstruction.power_iteration import SAFETY
 from scanmill.algorithms.reconstruction.sparsity import Sparsity
-from scanmill.arrays import Array
+from scanmill.arrays import Array, xp_of
 from scanmill.errors import SpecError
 
 FIRST_CHANGE = 0.5
@@ -15,6 +15,8 @@ LATER = 0.95
 """The balance changes by the factor 1 - 0.5 at first, and every next time by 0.95 of the last 0.5."""
 APART = 2.0
 """It changes where one residual is so many times the other one."""
+LEAST = 0.05
+"""The least balance: below it the step of the image, 1 / (L (b + 1/2)), grows no more, and the dual only stands still."""
 
 
 class Steps:
@@ -34,8 +36,8 @@ class BalancedSteps(Steps):
 
     L = (1.05 ‖A‖)², so that 1 / τ - σ ‖K‖² = L / 2, which converges (Condat 2013, theorem 3.1) whatever b > 0, and the
     scale of A does not matter. b is the speed of the dual at the cost of the image's; it begins with ``balance`` and
-    follows what is left of the two conditions of optimality, by less and less, so that it settles (Goldstein, Li &
-    Yuan, Adv. Neural Inf. Process. Syst. 28 (2015) 2089, alg. 2). Every item has its own.
+    follows what is left of the two conditions of optimality, by less and less, so that it settles, and not below
+    `LEAST` (Goldstein, Li & Yuan, Adv. Neural Inf. Process. Syst. 28 (2015) 2089, alg. 2). Every item has its own.
     """
 
     learns = True
@@ -56,7 +58,8 @@ class BalancedSteps(Steps):
             for left, scale in zip(optimality, scales, strict=True)
         )
         faster, slower = 1.0 * (dual > APART**2 * image), 1.0 * (image > APART**2 * dual)
-        self._balance = self._balance * (1 - self._change) ** (slower - faster)
+        balance = self._balance * (1 - self._change) ** (slower - faster)
+        self._balance = xp_of(image).maximum(balance, xp_of(image).minimum(self._balance, LEAST))
         self._change = self._change * LATER ** (slower + faster)
         self._set()
 
