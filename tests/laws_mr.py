@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from laws import noise
+from scanmill.algorithms.calibration.polynomial_coils import PolynomialCoilsOp, legendre_basis
 from scanmill.operators.blocks import BlocksOp
 from scanmill.operators.coils import CoilsOp
 from scanmill.operators.convolution import ConvolutionOp
@@ -60,6 +61,9 @@ COMPLEX_OPERATORS: dict[str, Callable[..., LinearOperator]] = {
     "coils": lambda dtype: CoilsOp(maps(VOLUME, dtype), dtype=dtype),
     "coils, two sets": lambda dtype: CoilsOp(maps(PLANE, dtype, items=2, sets=2), dtype=dtype),
     "coils, the same for a batch": lambda dtype: CoilsOp(maps(PLANE, dtype), 3, dtype=dtype),
+    "coils that are polynomials": lambda dtype: PolynomialCoilsOp(
+        noise((2, 1, *VOLUME), dtype, 5), legendre_basis(VOLUME, 3), 3, dtype=dtype
+    ),
     "NUFFT of planes": lambda dtype: NufftOp(IN_PLANE, (2, 3, *PLANE), dtype=dtype),
     "NUFFT of planes, coarse": lambda dtype: NufftOp(IN_PLANE, (2, 3, *PLANE), eps=1e-2, dtype=dtype),
     "NUFFT, a trajectory for each item": lambda dtype: NufftOp(PLANES, (2, 3, *PLANE), dtype=dtype),

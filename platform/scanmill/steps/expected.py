@@ -39,7 +39,7 @@ def expect_many(inputs: Mapping[str, Any], port: str, kind: type[T]) -> tuple[T,
     return tuple(expect({port: one}, port, kind) for one in values)
 
 
-def require_finite(value: Volume | Projections | KSpace | CoilSensitivities, port: str) -> None:
+def require_finite(value: Volume | Projections | CoilSensitivities, port: str) -> None:
     """Refuse NaN and infinity."""
     xp = xp_of(value.array)
     if not bool(xp.isfinite(value.array).all()):

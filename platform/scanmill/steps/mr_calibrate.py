@@ -13,11 +13,12 @@ from scanmill.arrays import Array, to_device, to_host, xp_of
 from scanmill.data import CoilSensitivities, KSpace
 from scanmill.errors import InputError
 from scanmill.steps.contract import Context, Output, Params, Port, Prediction, Step
-from scanmill.steps.expected import expect, require_finite
+from scanmill.steps.expected import expect
 from scanmill.steps.mr_blocks import Block, blocks
 from scanmill.steps.mr_density import Density, density_of
 from scanmill.steps.mr_encoding import coil_encoding, coil_gram, gridded
 from scanmill.steps.mr_frames import average, join
+from scanmill.steps.mr_sound import require_sound
 from scanmill.steps.sizes import coil_samples
 
 FEW_LINES = 16
@@ -50,7 +51,7 @@ def run(inputs: Mapping[str, Any], params: CalibrateParams, ctx: Context) -> Out
     """`sensitivities` on the encoded grid, the same for all frames; metrics: n_sets, n_lines (the shortest side of the
     calibration region), seen_share (of the voxels)."""
     scan = expect(inputs, "scan", KSpace)
-    require_finite(scan, "scan")
+    require_sound(scan, "scan")
     scan = replace(scan, array=to_device(scan.array, ctx.device))
     one = _one_frame(scan)
     metrics, warnings = {}, []

@@ -42,7 +42,8 @@ class ReconstructParams(Params):
         default=None,
         ge=0,
         le=1e6,
-        description="of the penalty, in parts of the greatest voxel of Aᴴ y; by default found from the data's noise",
+        description="of the penalty, in parts of the greatest voxel of Aᴴ y; by default found from the data's noise; "
+        "cg-sense: of ‖x‖² beside ‖A x - y‖², by default 0",
     )
     sparse_weight: float | None = Field(
         default=None, ge=0, le=1e6, description="l+s: of the sparse part, as weight is of that of low rank"
@@ -78,4 +79,6 @@ class ReconstructParams(Params):
     def _consistent(self) -> Self:
         if self.kernel is not None and any(n < 1 or n % 2 == 0 or n > 31 for n in self.kernel):
             raise ValueError("kernel: odd numbers from 1 to 31")
+        if self.sparse_weight is not None and self.weight is None:
+            raise ValueError("sparse_weight goes with weight: give both, or neither")
         return self

@@ -12,11 +12,12 @@ from pydantic import Field, model_validator
 from scanmill.arrays import to_device, to_host
 from scanmill.data import KSpace
 from scanmill.steps.contract import Context, Output, Params, Port, Prediction, Step
-from scanmill.steps.expected import expect, require_finite
+from scanmill.steps.expected import expect
 from scanmill.steps.mr_coils import Compression, Whiten, compressed, whitened
 from scanmill.steps.mr_delays import Delays, corrected
 from scanmill.steps.mr_frames import average, chosen_frames, join, respiratory, split
 from scanmill.steps.mr_noise import noise_std
+from scanmill.steps.mr_sound import require_sound
 from scanmill.steps.sizes import coil_samples
 
 POINTS_PER_SECOND = 2e7
@@ -67,7 +68,7 @@ def run(inputs: Mapping[str, Any], params: PrepareParams, ctx: Context) -> Outpu
     """K-space on the step's device; metrics: n_frames, n_coils, acceleration, noise_std, partial_fourier (the part of
     the most partial axis that was measured), and delay_x, delay_y, delay_xy where they were sought."""
     scan = expect(inputs, "scan", KSpace)
-    require_finite(scan, "scan")
+    require_sound(scan, "scan")
     scan = _on_device(scan, ctx.device)
     if params.frames:
         scan = chosen_frames(scan, params.frames)

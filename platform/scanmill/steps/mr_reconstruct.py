@@ -25,6 +25,7 @@ from scanmill.steps.mr_methods import combined
 from scanmill.steps.mr_noise import noise_std
 from scanmill.steps.mr_params import ReconstructParams
 from scanmill.steps.mr_scale import scaled_unit
+from scanmill.steps.mr_sound import require_sound
 from scanmill.steps.sizes import coil_samples, image_voxels
 
 SAMPLES_PER_SECOND: Mapping[str, float] = {"cpu": 1e7, "cuda": 1e9}
@@ -63,8 +64,10 @@ def run(inputs: Mapping[str, Any], params: ReconstructParams, ctx: Context) -> O
     a method iterates, n_iterations, residual (the worst of all slices) and weight."""
     scan = expect(inputs, "scan", KSpace)
     maps = optional(inputs, "sensitivities", CoilSensitivities)
+    require_sound(scan, "scan")
+    if maps is not None:
+        require_finite(maps, "sensitivities")
     warnings = check(scan, maps, params)
-    require_finite(scan, "scan")
     scan = replace(scan, array=to_device(scan.array, ctx.device))
     maps = None if maps is None else replace(maps, array=to_device(maps.array, ctx.device))
     images, metrics = _reconstruct(scan, maps, params, ctx)

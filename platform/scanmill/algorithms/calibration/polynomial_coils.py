@@ -52,5 +52,4 @@ class PolynomialCoilsOp(LinearOperator):
         return self.sensitivities(x) * self.image
 
     def _adjoint(self, y: Array) -> Array:
-        seen = (self.image.conj() * y).reshape(*y.shape[:2], -1)
-        return seen @ self.basis.reshape(len(self.basis), -1).conj().T
+        return xp_of(y).tensordot(self.image.conj() * y, self.basis.conj(), axes=((2, 3, 4), (1, 2, 3)))
