@@ -151,7 +151,7 @@ def test_rows_are_read_as_k_space(scans, tmp_path):
     assert warnings == ()
     values, _ = read(cohort, "p/file1")
     assert values["scan"].array.shape == (1, 3, 2, 1, 8, 12)
-    assert isinstance(values["truth"], Volume)
+    assert isinstance(values["reference"], Volume)
     values, warnings = read(cohort, "p/ksp")
     assert values["scan"].n_coils == 2
     assert "1 mm and a grid are assumed" in warnings[0]

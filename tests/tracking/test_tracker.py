@@ -21,7 +21,7 @@ def tell(tmp_path, uri, run_id, *, patience=60.0):
     )
     tracker.start("demo", {"stages": [{"use": "save", "n": 3}]}, {"device": "cpu"}, "a" * 64)
     for step in range(3):
-        tracker.metrics({"done": step, "rows_per_s": 0.5}, step)
+        tracker.metrics({"done": step, "rows_per_s": 0.5, "nrmse.save#2.p50": 1.0}, step)
     report = tmp_path / "report.html"
     report.write_text("<p>ok</p>")
     tracker.artifact(report)
@@ -45,7 +45,7 @@ def test_a_job_is_one_mlflow_run(tmp_path, store):
     client, [run] = runs(store, "run-1")
     assert run.info.status == "FINISHED"
     assert run.data.params == {"stages.0.use": "save", "stages.0.n": "3"}
-    assert run.data.metrics == {"done": 2.0, "rows_per_s": 0.5}
+    assert run.data.metrics == {"done": 2.0, "rows_per_s": 0.5, "nrmse.save:2.p50": 1.0}
     assert [m.value for m in client.get_metric_history(run.info.run_id, "done")] == [0.0, 1.0, 2.0]
     assert [a.path for a in client.list_artifacts(run.info.run_id)] == ["report.html"]
     assert run.inputs.dataset_inputs[0].dataset.digest == "a" * 36

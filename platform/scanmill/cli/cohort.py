@@ -23,7 +23,9 @@ Where = Annotated[str | None, typer.Option(help='One SQL expression over the col
 def build(
     paths: Annotated[list[Path], typer.Argument(help="Folders or files to look through.", exists=True)],
     output: Annotated[Path, typer.Option("--output", "-o", help="The manifest to write.")] = Path("cohort.parquet"),
-    card: Annotated[str | None, typer.Option(help="A data card: a YAML file, or a name from the catalogue.")] = None,
+    card: Annotated[
+        list[str] | None, typer.Option(help="A data card: a YAML file, or a name from the catalogue; may be repeated.")
+    ] = None,
     project: Annotated[str, typer.Option(help="The project's name; part of every row key.")] = "",
     workers: Annotated[int | None, typer.Option(help="Processes that read headers; all cores by default.")] = None,
     as_json: AsJson = False,
@@ -42,7 +44,7 @@ def build(
         task = bar.add_task("reading", total=None)
         summary = build_cohort(
             paths,
-            card=card,
+            card=card or None,
             project=project,
             out=output,
             workers=workers,

@@ -1,4 +1,4 @@
-"""`scanmill demo`: from raw scans to a report in two minutes, on phantoms."""
+"""`scanmill demo`: from raw scans of CT and MR to a report in about a minute, on phantoms."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ import typer
 
 from scanmill.cli.shell import plural, say
 
+CARDS = ("phantom", "phantom_cartesian", "phantom_trajectory")
+
 
 def demo(
     out: Annotated[Path, typer.Option(help="Where scans, cohort and run go.")] = Path("demo"),
     workers: Annotated[int | None, typer.Option(help="Workers at a time; as many as fit by default.")] = None,
     seed: Annotated[int, typer.Option(help="Of the phantoms' noise.")] = 0,
 ) -> None:
-    """Make raw scans of phantoms (parallel, fan, cone; one file is corrupt), and run a job over them on Ray.
+    """Make raw scans of phantoms (CT by three beams, MR on a grid, spokes and spirals; one file is corrupt), and run a
+    job over all of them on Ray.
 
     Example: [bold]scanmill demo --out demo[/bold]
     """
@@ -27,11 +30,13 @@ def demo(
     from scanmill.engine.runs import run_id_of, start_run
     from scanmill.engine.spec import load_job
     from scanmill.phantoms.demo_cohort import write_demo_scans
+    from scanmill.phantoms.demo_kspace import write_demo_kspace
 
     say("[bold]1[/bold] raw scans of phantoms")
-    write_demo_scans(out / "scans", seed=seed)
+    write_demo_scans(out / "scans" / "ct", seed=seed)
+    write_demo_kspace(out / "scans" / "mr", seed=seed)
     say("[bold]2[/bold] scanmill cohort build")
-    built = build_cohort([out / "scans"], card="phantom", project="demo", out=out / "cohort.parquet")
+    built = build_cohort([out / "scans"], card=CARDS, project="demo", out=out / "cohort.parquet")
     say("  {}, {}", plural(built.n_rows, "row"), plural(built.n_files, "file"))
     say("[bold]3[/bold] scanmill run jobs/demo.yaml")
     job, cohort = load_job(find_job(Path("demo"))), Cohort.open(out / "cohort.parquet")

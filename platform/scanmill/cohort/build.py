@@ -25,6 +25,8 @@ from scanmill.errors import SpecError
 if TYPE_CHECKING:
     from scanmill.io.card import Card
 
+    OneOrMoreCards = str | Path | Card | Sequence[str | Path | Card]
+
 RAW_ARRAYS = frozenset({".mat", ".h5", ".hdf5", ".npy", ".npz"})
 """Endings of files that would be rows if a data card said how."""
 
@@ -53,26 +55,29 @@ def build_cohort(
     paths: Sequence[Path | str],
     *,
     out: Path | str,
-    card: str | Path | Card | None = None,
+    card: OneOrMoreCards | None = None,
     project: str = "",
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> BuildSummary:
     """Make ``out`` (``cohort.parquet``) and its side tables from all scans in ``paths``, folders or files.
 
-    With a ``card`` (a name of the catalogue, a YAML file or a Card) the rows are those that it describes; without,
-    they are DICOM series (images, or the projections of DICOM-CT-PD), NIfTI images, and raw MR data (ISMRMRD, fastMRI,
+    With a ``card`` (a name of the catalogue, a YAML file or a Card), or several, the rows are those that they describe;
+    without, they are DICOM series (images, or the projections of DICOM-CT-PD), NIfTI images, and raw MR data (ISMRMRD, fastMRI,
     BART's ``.cfl``). What cannot be read becomes a line of the problems table, and so does a row that is kept with a
     fault (a slice missing). ``project`` stands first in every row key. Raises SpecError for a folder that is not there
     or a wrong card, ResourceError where ``out`` cannot be written.
     """
     start = time.monotonic()
     roots = open_roots([Path(path) for path in paths])
+    cards = (
+        [] if card is None else [card_rows.load(one) for one in (card if isinstance(card, list | tuple) else [card])]
+    )
     listed = [(root, *list_files(root)) for root in roots]
     found: list[Found] = [problem for _, _, problems in listed for problem in problems]
     skipped: Counter[str] = Counter()
     for root, files, _ in listed:
-        rows, left = _search(root, files, card, project, workers)
+        rows, left = _search(root, files, cards, project, workers)
         found += rows
         skipped.update(PurePosixPath(path).suffix.lower() or "(none)" for path in left)
     unique, problems = _unique(found)
@@ -94,16 +99,16 @@ def build_cohort(
 
 
 def _search(
-    root: Root, files: list[str], card: str | Path | Card | None, project: str, workers: int | None
+    root: Root, files: list[str], cards: Sequence[Card], project: str, workers: int | None
 ) -> tuple[list[Found], list[str]]:
     """The rows below one root, and the files that belong to none."""
-    if card is not None:
-        loaded = card_rows.load(card)
-        describe = partial(card_rows.card_row, loaded, loaded.to_json(), root, project=project)
-        found = list(in_parallel(describe, card_rows.find_card_rows(loaded, root, set(files)), workers))
-    else:
+    found: list[Found] = []
+    for card in cards:
+        describe = partial(card_rows.card_row, card, card.to_json(), root, project=project)
+        found += in_parallel(describe, card_rows.find_card_rows(card, root, set(files)), workers)
+    if not cards:
         images = [path for path in files if path.lower().endswith(nifti_rows.ENDINGS)]
-        found = list(in_parallel(partial(nifti_rows.nifti_row, root, project=project), images, workers))
+        found += in_parallel(partial(nifti_rows.nifti_row, root, project=project), images, workers)
         others = sorted(set(files) - set(images))
         found += ctpd_rows.find(root, others, project=project, workers=workers)
         found += kspace_rows.find(root, others, project=project, workers=workers)

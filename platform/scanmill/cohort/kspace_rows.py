@@ -67,7 +67,7 @@ def _fastmri(root: Root, project: str, path: str) -> FoundRow:
     except InputError as error:
         return FoundRow(key, root, tuple(files), MR, problem=scrubbed(str(error), root))
     if scan.image:
-        files.append(FoundFile("truth", "fastmri-image", path))
+        files.append(FoundFile("reference", "fastmri-image", path))
     columns = {**typed(scan.header.public), **scan.facts.columns, "acquisition": scan.acquisition or None}
     has_identity = bool(identifying_keywords(scan.protected))
     return FoundRow(key, root, tuple(files), columns, scan.protected, has_identity)

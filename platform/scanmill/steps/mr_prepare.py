@@ -18,11 +18,20 @@ from scanmill.steps.mr_delays import Delays, corrected
 from scanmill.steps.mr_frames import average, chosen_frames, join, respiratory, split
 from scanmill.steps.mr_noise import noise_std
 from scanmill.steps.mr_sound import require_sound
+from scanmill.steps.mr_undersample import undersampled
 from scanmill.steps.sizes import coil_samples
 
 POINTS_PER_SECOND = 2e7
 PARTIAL = 0.9
 """Below this share of an axis the row is told that it is partial."""
+
+
+class Undersample(Params):
+    """Lines to keep of a full scan, to measure what a method makes of few."""
+
+    acceleration: float = Field(gt=1, le=64, description="one of so many lines is kept")
+    axis: Literal["x", "y", "z"] = Field(default="y", description="along which lines are left out; fastMRI: x")
+    n_calibration: int = Field(default=24, ge=0, le=512, description="lines kept in the middle")
 
 
 class PrepareParams(Params):
@@ -55,6 +64,10 @@ class PrepareParams(Params):
         description="of the gradients in samples, (x, y[, z]) or (x, y, xy); ring: estimated from radial spokes",
     )
 
+    undersample: Undersample | None = Field(
+        default=None, description="leave out lines at random (by the unit's seed) of a scan that has them all"
+    )
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if isinstance(self.delays, tuple) and len(self.delays) not in (2, 3):
@@ -75,6 +88,8 @@ def run(inputs: Mapping[str, Any], params: PrepareParams, ctx: Context) -> Outpu
     scan = compressed(whitened(scan, params.whiten), params.n_coils, params.compression)
     scan, metrics = corrected(scan, params.delays)
     scan = _frames(scan, params)
+    if (few := params.undersample) is not None:
+        scan = undersampled(scan, few.acceleration, few.axis, few.n_calibration, ctx.seed)
     metrics |= {
         "n_frames": float(scan.n_frames),
         "n_coils": float(scan.n_coils),

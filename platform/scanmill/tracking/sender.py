@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,8 @@ from scanmill.errors import ResourceError
 PER_BATCH = 100
 """MLflow takes at most 100 parameters or tags in one request (mlflow/utils/validation.py)."""
 RUN_TAG = "scanmill_run_id"
+FOREIGN = re.compile(r"[^\w\-. :/]", re.ASCII)
+"""What MLflow takes in no name of a metric, such as the # of a step that stands twice."""
 
 logging.getLogger("alembic").setLevel(logging.WARNING)
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
@@ -47,7 +50,9 @@ class Sender:
         self.client.update_run(self._mlflow_run, status="RUNNING")
 
     def _send_metrics(self, item: Mapping[str, Any]) -> None:
-        metrics = [Metric(key, value, item["at"], item["step"]) for key, value in item["values"].items()]
+        metrics = [
+            Metric(FOREIGN.sub(":", key), value, item["at"], item["step"]) for key, value in item["values"].items()
+        ]
         self.client.log_batch(self._mlflow_run, metrics=metrics)
 
     def _send_artifact(self, item: Mapping[str, Any]) -> None:

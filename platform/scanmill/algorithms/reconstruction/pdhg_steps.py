@@ -16,7 +16,7 @@ LATER = 0.95
 APART = 2.0
 """It changes where one residual is so many times the other one."""
 LEAST = 0.05
-"""The least balance: below it the step of the image, 1 / (L (b + 1/2)), grows no more, and the dual only stands still."""
+"""The least balance: below it the image's step, 1 / (L (b + 1/2)), grows no more, and the dual only stands still."""
 
 
 class Steps:
