@@ -67,13 +67,15 @@ def scan_of(
     encodes_z=False,
     phantom=None,
     coils=COILS,
+    independent=False,
 ):
-    """What six coils measure of the balls."""
+    """What six coils measure of the balls; their noise is correlated unless ``independent``."""
     mask = None
     if acceleration > 1:
         lines = regular(geometry.shape[1], acceleration, n_calibration=n_calibration)
         mask = lines[None, None, None, :, None]
-    covariance = noise**2 * (0.7 * np.eye(coils.n_coils) + 0.3) if noise else None
+    shared = 0.0 if independent else 0.3
+    covariance = noise**2 * ((1 - shared) * np.eye(coils.n_coils) + shared) if noise else None
     return acquire_kspace(
         phantom or spots(), geometry, coils, sampling_mask=mask, noise_covariance=covariance, n_noise_samples=n_noise,
         encodes_z=encodes_z, seed=seed,

@@ -104,13 +104,14 @@ def test_every_scan_is_a_row_and_every_other_file_a_problem(scans, tmp_path):
     cohort = built(scans, tmp_path)
     rows = rows_of(cohort)
     assert set(rows) == {
-        "p/a/brain", "p/file1", "p/headless", "p/ksp", "p/short",
+        "p/a/brain", "p/cut", "p/file1", "p/headless", "p/ksp", "p/short",
         *(f"p/many/{name}/encoding-{number}" for name in ("first", "scan.2") for number in (0, 1)),
     }  # fmt: skip
     problems = {problem["path"]: problem["problem"] for problem in cohort.problems.to_pylist()}
     assert set(problems) == {"cut.h5", "else.h5", "headless.h5", "lonely.cfl", "meas.dat", "short.cfl"}
     assert "siemens_to_ismrmrd" in problems["meas.dat"]
     assert "no header" in problems["headless.h5"]
+    assert "not a readable HDF5 file" in problems["cut.h5"]
     assert "data card" in problems["else.h5"]
     assert "truncated" in problems["short.cfl"]
 
@@ -167,7 +168,9 @@ def test_a_file_with_several_is_read_by_the_row_s_choice_or_by_the_parameters(sc
         read(cohort, "p/many/scan.2/encoding-1", measurement="third")
 
 
-@pytest.mark.parametrize(("row", "words"), [("p/headless", "no header"), ("p/short", "truncated")])
+@pytest.mark.parametrize(
+    ("row", "words"), [("p/headless", "no header"), ("p/short", "truncated"), ("p/cut", "not a readable HDF5 file")]
+)
 def test_a_broken_row_fails_alone(scans, tmp_path, row, words):
     cohort = built(scans, tmp_path)
     with pytest.raises(InputError, match=words):

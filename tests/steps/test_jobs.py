@@ -17,16 +17,33 @@ CARDS = {
     "ct_cone_head": "phantom",
     "ct_sparse_view": "phantom",
     "ct_transmission_counts": "phantom",
-    "demo": "phantom",
+    "mr_radial_cs": "phantom_trajectory",
 }
+RAW_MR = {"mr_fastmri_cs": {"scan": "kspace", "reference": "volume"}, "mr_ismrmrd_grappa": {"scan": "kspace"}}
+DEMO = {"ct": ("phantom",), "mr": ("phantom_cartesian", "phantom_trajectory")}
 
 
 @pytest.mark.parametrize("name", CARDS)
 def test_a_job_fits_its_card(name):
     job = load_job(JOBS / f"{name}.yaml")
-    roles = {role: spec.kind for role, spec in load_card(CARDS[name]).roles.items()}
     for stage in job.stages:
-        assert wiring_errors(stage, roles) == []
+        assert wiring_errors(stage, roles_of(CARDS[name])) == []
+
+
+def roles_of(card):
+    return {role: spec.kind for role, spec in load_card(card).roles.items()}
+
+
+def test_the_demo_fits_the_cards_of_its_stages():
+    for stage in load_job(JOBS / "demo.yaml").stages:
+        for card in DEMO[stage.name]:
+            assert wiring_errors(stage, roles_of(card)) == []
+
+
+@pytest.mark.parametrize("name", RAW_MR)
+def test_a_job_fits_what_raw_mr_files_give(name):
+    for stage in load_job(JOBS / f"{name}.yaml").stages:
+        assert wiring_errors(stage, RAW_MR[name]) == []
 
 
 def test_the_helical_job_fits_what_dicom_gives():
@@ -35,4 +52,4 @@ def test_the_helical_job_fits_what_dicom_gives():
 
 
 def test_every_job_is_tested():
-    assert {path.stem for path in JOBS.glob("*.yaml")} == {*CARDS, "ct_helical_chest"}
+    assert {path.stem for path in JOBS.glob("*.yaml")} == {*CARDS, *RAW_MR, "ct_helical_chest", "demo"}

@@ -276,3 +276,16 @@ def test_what_is_warned_of():
     assert any("only 7 lines" in word for word in run("mr.calibrate", {"scan": narrow}, method="walsh").warnings)
     half = run("mr.prepare", {"scan": scan("partial")})
     assert any("of an axis of k-space was measured" in word for word in half.warnings)
+
+
+def test_a_full_scan_is_thinned_by_the_seed_around_its_middle():
+    few = {"undersample": {"acceleration": 3, "axis": "x", "n_calibration": 8}}
+    thinned, again = (run("mr.prepare", {"scan": scan("full")}, **few).values["scan"] for _ in range(2))
+    columns = thinned.sampled()[0, 0, 0].all(axis=0)
+    assert (columns.sum(), columns[N // 2 - 4 : N // 2 + 4].all()) == (16, True)
+    np.testing.assert_array_equal(thinned.array, np.where(columns, scan("full").array, 0))
+    np.testing.assert_array_equal(thinned.array, again.array)
+    with pytest.raises(InputError, match=r"too few lines.*expected 24 or more, got 16 of 48"):
+        run("mr.prepare", {"scan": scan("full")}, undersample={"acceleration": 3})
+    with pytest.raises(InputError, match="samples on a grid"):
+        run("mr.prepare", {"scan": scan("radial")}, undersample={"acceleration": 2})

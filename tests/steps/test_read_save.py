@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from scanmill.data import Labels, Projections, Volume
+from scanmill.data import KSpace, Labels, Projections, Volume
 from scanmill.errors import InputError
-from scanmill.geometry import VolumeGeometry
+from scanmill.geometry import Trajectory, VolumeGeometry
 from scanmill.io.card import load_card
 from scanmill.io.npz import read_npz, write_npz
 from scanmill.io.voxel_digest import voxel_digest
@@ -64,6 +64,21 @@ def test_labels_and_projections_come_back(tmp_path):
     again = read(as_row(save(bowtie, tmp_path / "q", format="npz"), "scan"))["scan"]
     assert again.photons.shape == bowtie.photons.shape
     assert (again.water_attenuation, again.views([0]).photons.shape[0]) == (0.019, 1)
+
+
+@pytest.mark.parametrize("trajectory", [None, Trajectory.radial(6, 10, matrix=8)])
+def test_k_space_comes_back_from_npz_and_other_formats_refuse_it(tmp_path, trajectory):
+    rng, shape = np.random.default_rng(1), (2, 3, 4, 1, 8, 8) if trajectory is None else (2, 3, 4, 6, 10)
+    samples = (rng.standard_normal((*shape, 2)) @ [1, 1j]).astype(np.complex64)
+    scan = KSpace(samples, VolumeGeometry((3, 8, 8)), trajectory, frame_names=("a", "b"))
+    output = save(scan, tmp_path / "k", format="npz", output="scan")
+    again = read(as_row(output, "scan"))["scan"]
+    np.testing.assert_array_equal(again.array, scan.array)
+    assert (again.frame_names, again.is_cartesian) == (scan.frame_names, trajectory is None)
+    assert output.pictures["scan_slices"].shape == shape[-2:]
+    for form, words in (("nifti", "NIfTI holds no k-space"), ("dicom", "only images become DICOM")):
+        with pytest.raises(InputError, match=words):
+            save(scan, tmp_path / form, format=form)
 
 
 def test_npz_bytes_do_not_know_the_time(tmp_path, monkeypatch):

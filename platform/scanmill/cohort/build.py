@@ -63,16 +63,15 @@ def build_cohort(
     """Make ``out`` (``cohort.parquet``) and its side tables from all scans in ``paths``, folders or files.
 
     With a ``card`` (a name of the catalogue, a YAML file or a Card), or several, the rows are those that they describe;
-    without, they are DICOM series (images, or the projections of DICOM-CT-PD), NIfTI images, and raw MR data (ISMRMRD, fastMRI,
-    BART's ``.cfl``). What cannot be read becomes a line of the problems table, and so does a row that is kept with a
-    fault (a slice missing). ``project`` stands first in every row key. Raises SpecError for a folder that is not there
-    or a wrong card, ResourceError where ``out`` cannot be written.
+    without, they are DICOM series (images, or the projections of DICOM-CT-PD), NIfTI images, and raw MR data (ISMRMRD,
+    fastMRI, BART's ``.cfl``). What cannot be read becomes a line of the problems table, and so does a row that is kept
+    with a fault (a slice missing). ``project`` stands first in every row key. Raises SpecError for a folder that is not
+    there or a wrong card, ResourceError where ``out`` cannot be written.
     """
     start = time.monotonic()
     roots = open_roots([Path(path) for path in paths])
-    cards = (
-        [] if card is None else [card_rows.load(one) for one in (card if isinstance(card, list | tuple) else [card])]
-    )
+    several = card if isinstance(card, Sequence) and not isinstance(card, str) else [] if card is None else [card]
+    cards = [card_rows.load(one) for one in several]
     listed = [(root, *list_files(root)) for root in roots]
     found: list[Found] = [problem for _, _, problems in listed for problem in problems]
     skipped: Counter[str] = Counter()

@@ -22,8 +22,8 @@ MR = {"Modality": "MR"}
 
 
 def find(root: Root, paths: list[str], *, project: str = "", workers: int | None = None) -> list[Found]:
-    """The raw MR scans among the files; one that cannot be used is a row with a problem. HDF5 files that hold something
-    else are left alone."""
+    """The raw MR scans among the files; one that cannot be used is a row with a problem, an HDF5 file that cannot be
+    opened too. HDF5 files that hold something else are left alone."""
     there = frozenset(paths)
     look = partial(_rows_of, root, project, there)
     wanted = [path for path in paths if _ending(path) in HDF5 or _ending(path) in (".cfl", ".dat")]
@@ -52,9 +52,14 @@ def _hdf5(root: Root, project: str, path: str) -> list[Found]:
 
     if not is_hdf5(root.folder / path):
         raise InputError("not a readable HDF5 file", where=PurePosixPath(path).name)
-    if looks_like_fastmri(root.folder / path):
+    try:
+        is_fastmri, is_ismrmrd = looks_like_fastmri(root.folder / path), looks_like_ismrmrd(root.folder / path)
+    except InputError as error:  # cut off or corrupt: what it was nobody can tell, and it must not be lost
+        key, problem = path_row_key(path, project=project), scrubbed(str(error), root)
+        return [FoundRow(key, root, _ismrmrd_file(path), {}, problem=problem)]
+    if is_fastmri:
         return [_fastmri(root, project, path)]
-    return _ismrmrd(root, project, path) if looks_like_ismrmrd(root.folder / path) else []
+    return _ismrmrd(root, project, path) if is_ismrmrd else []
 
 
 def _fastmri(root: Root, project: str, path: str) -> FoundRow:

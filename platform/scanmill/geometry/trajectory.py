@@ -102,8 +102,8 @@ class Trajectory:
         """Interleaved spirals k(t) = (N / 2) t^density exp(2 pi i n_turns t) outwards, t in 0..1.
 
         ``n_turns`` of None fills the plane at the Nyquist distance where ``density`` is 1; above 1 the centre is
-        denser. Samples lie evenly along it, as at a limited gradient amplitude. Source: Kim, Adalsteinsson and Spielman (Magn
-        Reson Med 50:214, 2003), equations 1 to 5.
+        denser. Samples lie evenly along it, as at a limited gradient amplitude. Source: Kim, Adalsteinsson and Spielman
+        (Magn Reson Med 50:214, 2003), equations 1 to 5.
         """
         turns = matrix / 2 / n_interleaves if n_turns is None else n_turns
         return cls(shots.spirals(n_interleaves, n_samples, matrix, turns, density)[None, None])

@@ -30,8 +30,13 @@ def undersampled(scan: KSpace, acceleration: float, axis: str, n_calibration: in
 def _lines(n: int, acceleration: float, n_calibration: int, seed: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     n_kept = round(n / acceleration)
     if n_kept < n_calibration:
-        raise InputError("too few lines are left for the middle ones", where="scan", expected=f"{n_calibration} or more",
-                         got=f"{n_kept} of {n}", do="lower `acceleration`, or `n_calibration`")  # fmt: skip
+        raise InputError(
+            "too few lines are left for the middle ones",
+            where="scan",
+            expected=f"{n_calibration} or more",
+            got=f"{n_kept} of {n}",
+            do="lower `acceleration`, or `n_calibration`",
+        )
     kept = np.zeros(n, dtype=bool)
     first = n // 2 - n_calibration // 2
     kept[first : first + n_calibration] = True

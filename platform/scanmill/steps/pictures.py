@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from scanmill.arrays import Array, HostArray, to_host
-from scanmill.data import Frames, Labels, Projections, Volume
+from scanmill.data import Frames, KSpace, Labels, Projections, Volume
 
 MAX_SIDE = 512
 MAX_FRAMES = 8
+DECADES = 4
+"""Of magnitude, from black to white in a picture of k-space."""
 MIN_SLICES = 8
 """Fewer slices than this are not shown from the side."""
 Window = tuple[float, float]
@@ -68,6 +70,15 @@ def sinogram(scan: Projections) -> HostArray:
     """The middle row of the detector, views downwards."""
     image = to_host(scan.array[:, scan.geometry.n_rows // 2])
     return grey(image, window_of(image))
+
+
+def kspace(scan: KSpace) -> HostArray:
+    """Of the middle slice of the first frame the logarithm of all coils' energy: ky downwards, or shots; `DECADES` from
+    black to white."""
+    samples = scan.array[0, scan.n_slices // 2]
+    energy = to_host((abs(samples) ** 2).sum(axis=0)).reshape(-1, *samples.shape[-2:])
+    level = np.log10(np.maximum(energy[len(energy) // 2], 1e-300))
+    return grey(level, (float(level.max()) - 2 * DECADES, float(level.max())))
 
 
 def difference(image: Volume, reference: Array) -> HostArray:

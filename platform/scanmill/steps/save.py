@@ -11,15 +11,15 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from scanmill.arrays import to_host
-from scanmill.data import Frames, Labels, Projections, Volume
+from scanmill.arrays import HostArray, to_host
+from scanmill.data import Frames, KSpace, Labels, Projections, Volume
 from scanmill.errors import InputError
 from scanmill.io.voxel_digest import voxel_digest
 from scanmill.steps.contract import Context, Output, Params, Port, Prediction, SavedFile, Step
 from scanmill.steps.mr_scale import scale_of
-from scanmill.steps.pictures import central_slices, middle_slices, sinogram
+from scanmill.steps.pictures import central_slices, kspace, middle_slices, sinogram
 
-Value = Volume | Labels | Projections
+Value = Volume | Labels | Projections | KSpace
 WRITE_BYTES_PER_SECOND = 40e6
 SUFFIX = {"nifti": ".nii.gz", "npz": ".npz"}
 MAX_FRAMES = 1000
@@ -54,14 +54,14 @@ def run(inputs: Mapping[str, Any], params: SaveParams, ctx: Context) -> Output:
     value = inputs.get("image")
     if isinstance(value, Frames):
         return _frames(value, params, ctx)
-    if not isinstance(value, Volume | Labels | Projections):
-        raise InputError("nothing to save", where=params.output, expected="an image, labels or projections", got=value)
+    if not isinstance(value, Value):
+        raise InputError("nothing to save", where=params.output, expected="an image, labels, projections or k-space",
+                         got=type(value).__name__)  # fmt: skip
     value = replace(value, array=to_host(value.array))
     files = _WRITERS[params.format](value, params, ctx)
     pictures = {}
     if params.picture:
-        shown = sinogram(value) if isinstance(value, Projections) else central_slices(value, params.window)
-        pictures = {f"{params.output}_slices": shown}
+        pictures = {f"{params.output}_slices": _picture(value, params)}
     return Output(files=files, pictures=pictures, warnings=_coarse(value, params))
 
 
@@ -86,6 +86,12 @@ def _frames(frames: Frames, params: SaveParams, ctx: Context) -> Output:
     return Output(files=tuple(files), pictures=pictures, warnings=tuple(warnings))
 
 
+def _picture(value: Value, params: SaveParams) -> HostArray:
+    if isinstance(value, Projections):
+        return sinogram(value)
+    return kspace(value) if isinstance(value, KSpace) else central_slices(value, params.window)
+
+
 def _coarse(value: Value, params: SaveParams) -> tuple[str, ...]:
     """The warning of an image whose stored numbers are too few."""
     if params.format != "dicom" or not isinstance(value, Volume) or (slope := _slope(value, params)) is None:
@@ -103,8 +109,9 @@ def _slope(value: Volume, params: SaveParams) -> float | None:
 def _nifti(value: Value, params: SaveParams, ctx: Context) -> tuple[SavedFile, ...]:
     from scanmill.io.nifti import write_nifti
 
-    if isinstance(value, Projections):
-        raise InputError("NIfTI holds no projections", where=params.output, do="save them with format: npz")
+    if isinstance(value, Projections | KSpace):
+        kind = "projections" if isinstance(value, Projections) else "k-space"
+        raise InputError(f"NIfTI holds no {kind}", where=params.output, do="save it with format: npz")
     _refuse_complex(value, params)
     return _saved(value, params, ctx, lambda path: write_nifti(path, value))
 
@@ -180,7 +187,7 @@ def _predict(columns: Mapping[str, Any], params: SaveParams, device: str) -> Pre
 
 STEP = Step(
     "save",
-    "Write an image, labels or projections into the results",
+    "Write an image, labels, projections or k-space into the results",
     run,
     SaveParams,
     reads={"image": Port("any")},

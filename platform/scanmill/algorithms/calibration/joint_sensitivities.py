@@ -45,11 +45,11 @@ def joint_sensitivities(
     """argmin ‖E (c(a) x) − y‖² over the image x and the coefficients a of polynomial sensitivities c of ``degree``.
 
     ``encoding`` takes coil images (batch, coil, z, y, x) to data: ``SamplingOp @ FourierOp``, or a `NufftOp`; Eᴴ E is
-    ``gram``, or ``encoding.gram``. It starts from the root of the sum of squares of Eᴴ y, and then fits the coefficients
-    for the image and the image for the coefficients, each by ``n_inner`` steps of conjugate gradients from where it
-    stood, with ``damping`` times the greatest Σ |c|² (or |x|²) on the diagonal: L. Ying, J. Sheng, Magn. Reson. Med. 57
-    (2007) 1196, eqs. 7 to 10. Items of the batch are independent. The objective of the status is ½ ‖E c x − y‖², its
-    image x before the scaling.
+    ``gram``, or ``encoding.gram``. It starts from the root of the sum of squares of Eᴴ y, and then fits the
+    coefficients for the image and the image for the coefficients, each by ``n_inner`` steps of conjugate gradients from
+    where it stood, with ``damping`` times the greatest Σ |c|² (or |x|²) on the diagonal: L. Ying, J. Sheng, Magn.
+    Reson. Med. 57 (2007) 1196, eqs. 7 to 10. Items of the batch are independent. The objective of the status is
+    ½ ‖E c x − y‖², its image x before the scaling.
 
     The data needs a densely sampled middle, and the field of view should hold nothing that wraps. Raises SpecError for
     wrong knobs, ConvergenceError where it diverges.
