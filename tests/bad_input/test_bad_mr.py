@@ -1,4 +1,4 @@
-"""Raw MR files that are damaged or contradict themselves: their rows fail with the field's words, the others are done."""
+"""Raw MR files that are damaged or contradict themselves: their rows fail by the field's words, the others are done."""
 
 import h5py
 import ismrmrd

@@ -1,4 +1,4 @@
-"""The MR jobs that we ship run from raw files to results; the images are near the truth and lie where the object lay."""
+"""The MR jobs that we ship run from raw files to results; images are near the truth and lie where the object lay."""
 
 from pathlib import Path
 

@@ -1,5 +1,8 @@
 """Broken and hostile ISMRMRD files: each an InputError with the field's words, and no name of a person anywhere."""
 
+import subprocess
+import sys
+
 import h5py
 import ismrmrd
 import numpy as np
@@ -259,3 +262,25 @@ def test_fields_that_overlap_are_refused_before_hdf5_writes_beyond_its_memory(tm
     content[bias] = 33
     path.write_bytes(content)
     assert "fields of a compound type overlap" in refused(path)
+
+
+MANY_READERS = """
+import sys
+from pathlib import Path
+from threading import Thread
+from scanmill.io.ismrmrd import open_ismrmrd
+def read():
+    for _ in range(40):
+        open_ismrmrd(Path(sys.argv[1])).kspace()
+threads = [Thread(target=read) for _ in range(3)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print("alive")
+"""
+
+
+def test_one_file_read_by_many_threads_does_not_kill_the_process(tmp_path):
+    """As HDF5 2.0 does where handles of one file come and go (h5py issue 2920)."""
+    command = [sys.executable, "-c", MANY_READERS, str(written(tmp_path))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,10 @@ from scanmill.io.array_info import (
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 Inside = str | tuple[str, ...]
+ONE_AT_A_TIME = threading.RLock()
+"""Held while a file is open. Handles of one file share its types, and where one closes while another reads numbers of
+variable length inside a compound (ISMRMRD's acquisitions) the process dies (h5py issue 2920). Little is lost: HDF5
+reads for one thread at a time anyhow."""
 MAX_LINKS = 8
 """How many soft links may be followed on the way to one dataset."""
 
@@ -49,11 +54,12 @@ def open_dataset(path: Path, inside: Inside) -> Iterator[Any]:
 
 @contextmanager
 def open_file(path: Path) -> Iterator[Any]:
-    """The h5py file, while it is open; whatever HDF5 complains of is an InputError."""
+    """The h5py file, while it is open, for one thread of the process at a time; whatever HDF5 complains of is an
+    InputError. Do not yield from inside."""
     import h5py
 
     try:
-        with h5py.File(path, "r") as file:
+        with ONE_AT_A_TIME, h5py.File(path, "r") as file:
             yield file
     except PARSER_FAULTS as error:
         raise unreadable(path, "HDF5", error) from error

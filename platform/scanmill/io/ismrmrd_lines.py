@@ -120,11 +120,11 @@ class Lines:
         return slice(first, last)
 
     def _read(self, rows: HostArray, name: str) -> Iterator[tuple[HostArray, Any, Any]]:
-        with hdf5.open_dataset(self.path, self.inside) as dataset:
-            table = dataset.fields(name)
-            for chosen in self._runs(rows):
-                first, last = int(chosen[0]), int(chosen[-1])
-                yield chosen, table[first : last + 1][chosen - first], self.heads[first]
+        for chosen in self._runs(rows):
+            first, last = int(chosen[0]), int(chosen[-1])
+            with hdf5.open_dataset(self.path, self.inside) as dataset:
+                data = dataset.fields(name)[first : last + 1][chosen - first]
+            yield chosen, data, self.heads[first]
 
     def _runs(self, rows: HostArray) -> Iterator[HostArray]:
         """The rows in runs of one layout that are small enough to be read at once."""
