@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from scanmill.errors import InputError, SpecError
-from scanmill.io.card import Card, parse_card
+from scanmill.io.card import Card, load_card, parse_card
 from scanmill.io.readout import to_image, to_kspace
 
 RNG = np.random.default_rng(4)
@@ -134,7 +134,7 @@ def test_indices_of_the_grid(tmp_path):
 
 def test_the_radial_head_by_its_recipe(data_folder):
     """The trajectory of SOURCE.md, number by number, from spokes and delays of a card."""
-    card = parse_card(RADIAL_HEAD)
+    card = load_card("radial_head")
     root = data_folder / "mr_kspace_radial_head"
     (row,) = card.rows(root)
     assert (row.problem, row.columns["n_coils"], row.columns["n_shots"]) == ("", 16, 29)
