@@ -13,6 +13,7 @@ HOMES = {
     "cupy": ["arrays.py", "kernels/launch.py"],
     "cupyx": ["arrays.py", "kernels/launch.py"],
     "numba": ["kernels/"],
+    "threadpoolctl": ["kernels/"],
     "finufft": ["operators/"],
     "ray": ["engine/"],
     "sqlalchemy": ["engine/ledger/"],

@@ -18,6 +18,8 @@ from scanmill.errors import InputError, SpecError
 
 PIECE_BYTES = 1 << 20
 """The matrices of so many voxels are solved at once, small enough for a core's cache."""
+SMALL_MATRIX = 1024
+"""Coils times samples of the kernel up to which one core is as fast as several."""
 
 
 class EspiritMaps(NamedTuple):
@@ -68,17 +70,20 @@ def espirit(
             got=tuple(calibration.shape),
         )
     require_finite(calibration, "the calibration region")
+    from scanmill.kernels.blas import one_core
+
     kernel = kernel_of(calibration.shape, kernel_width)
     xp, (n_items, n_coils) = xp_of(calibration), calibration.shape[:2]
     maps = xp.empty((n_items, n_sets, n_coils, *image_shape), dtype=np.complex64)
     values = xp.empty((n_items, n_sets, *image_shape), dtype=np.float32)
-    for item, block in enumerate(calibration):
-        rows = row_space(block, kernel)
-        if not rows.singular_values[0] > 0:
-            raise InputError("the calibration region holds no signal", where=f"item {item} of the batch")
-        weights = _weights(rows, block.shape, kernel, threshold, sigma)
-        _solve(_correlations(rows.vectors, weights, kernel, n_coils), maps[item], values[item])
-        turn_to(maps[item], principal_coil(block))
+    with one_core(n_coils * math.prod(kernel) <= SMALL_MATRIX):
+        for item, block in enumerate(calibration):
+            rows = row_space(block, kernel)
+            if not rows.singular_values[0] > 0:
+                raise InputError("the calibration region holds no signal", where=f"item {item} of the batch")
+            weights = _weights(rows, block.shape, kernel, threshold, sigma)
+            _solve(_correlations(rows.vectors, weights, kernel, n_coils), maps[item], values[item])
+            turn_to(maps[item], principal_coil(block))
     maps *= _fade(values, crop, is_smooth)[:, :, None]
     return EspiritMaps(maps, values)
 
@@ -133,9 +138,11 @@ def _solve(correlations: Array, maps: Array, values: Array) -> None:
         for piece in range(len(starts)):
             work(piece)
     else:
+        from scanmill.kernels.blas import one_core
         from scanmill.kernels.pieces import share_out
 
-        share_out(work, len(starts))
+        with one_core():
+            share_out(work, len(starts))
 
 
 def _waves(n: int, n_shifts: int) -> HostArray:
