@@ -17,12 +17,12 @@ import platform
 import statistics
 import time
 import tracemalloc
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from bench_projection import astra_2d, inner, relative, rtk_3d, since, wall_and_cpu
+from bench_projection import astra_2d, relative, rtk_3d
+from side_by_side import BAND, Operation, Tool, section
 
 from scanmill.algorithms import reconstruction as ct
 from scanmill.algorithms.reconstruction.memory import predict_peak
@@ -33,104 +33,8 @@ from scanmill.operators.projection import ProjectionOp
 from scanmill.operators.projection_memory import predict_bytes
 from scanmill.phantoms import shepp_logan_2d, shepp_logan_3d
 
-BAND = 0.1
-"""Ratios this near to 1, or to their reach, are called the same."""
-HEAD = (
-    "| operation | tool | wall s (median) | CPU s (median) | wall s (least) | n | ours / theirs, wall | CPU | reach | |"
-)
 TARGETS = 0.20, 0.13, 0.11
 """Errors to reach; the first two are within reach of every method, the last is not."""
-
-
-@dataclass
-class Tool:
-    """One tool's way to do an operation; ``own`` gives the seconds by its own clock. A slow one runs ``once``."""
-
-    name: str
-    run: object
-    own: object = None
-    once: bool = False
-
-    def __call__(self):
-        start = wall_and_cpu()
-        result = self.run()
-        return result, self.own.seconds if self.own else since(start)
-
-
-@dataclass
-class Operation:
-    """Tools for one job, ours first, the peer to beat second; ``reach`` is the ratio of wall and of CPU seconds."""
-
-    title: str
-    truth: np.ndarray
-    tools: list
-    reach: tuple = (None, None)
-    what: str = "error against the phantom"
-
-    def judged(self):
-        """The lines of agreement, and the table's rows."""
-        seconds, results = {tool.name: [] for tool in self.tools}, {}
-        for tool in self.tools:
-            if not tool.once:
-                results[tool.name] = np.array(tool()[0])  # compiled and warm
-        for turn in range(REPEATS):
-            for tool in self.tools:
-                if turn == 0 or not tool.once:
-                    result, clock = tool()
-                    seconds[tool.name].append(clock)
-                    results.setdefault(tool.name, np.array(result))
-        return self._errors(results), self._rows(seconds)
-
-    def _errors(self, results):
-        ours = results[self.tools[0].name]
-        for name, found in results.items():
-            line = f"- {self.title}, {name}:"
-            if self.truth is not None and found.shape == self.truth.shape:
-                line += f" {self.what} {relative(found, self.truth):.4f};"
-            if found is ours:
-                yield line.rstrip(";")
-            elif found.shape == ours.shape:
-                yield f"{line} differs from ours by {relative(inner_of(found), inner_of(ours)):.1e}"
-
-    def _rows(self, seconds):
-        wall, cpu = ({k: statistics.median(s[i] for s in v) for k, v in seconds.items()} for i in (0, 1))
-        ours = self.tools[0].name
-        for i, (name, clocks) in enumerate(seconds.items()):
-            cells = [self.title, name, *(f"{s:.3f}" for s in (wall[name], cpu[name], min(c[0] for c in clocks)))]
-            cells.append(str(len(clocks)))
-            if i:
-                ratios = wall[ours] / wall[name], cpu[ours] / cpu[name]
-                cells += [f"**{ratios[0]:.2f}**", f"{ratios[1]:.2f}", *verdict(ratios, self.reach if i == 1 else ())]
-            else:
-                cells += [""] * 4
-            yield "| " + " | ".join(cells) + " |"
-
-
-def inner_of(array):
-    """Volumes without their border, where the tools disagree; projections whole."""
-    return inner(array) if array.shape[-1] == array.shape[-2] else array
-
-
-def verdict(ratios, reach):
-    """What was to be reached, and in a word whether it was."""
-    asked = [(r, goal, kind) for r, goal, kind in zip(ratios, reach, ("wall", "CPU"), strict=False) if goal]
-    if not asked:
-        word = "faster" if ratios[0] < 1 - BAND else "slower" if ratios[0] > 1 + BAND else "the same"
-        return "", word
-    worst = max(r / goal for r, goal, _ in asked)
-    word = "reached" if worst <= 1 else f"within {BAND:.0%}" if worst <= 1 + BAND else "missed"
-    return ", ".join(f"{goal} {kind}" for _, goal, kind in asked), word
-
-
-def section(title, operations):
-    """Agreement and errors first, then the times."""
-    errors, rows = [], []
-    for operation in operations:
-        lines, table = operation.judged()
-        errors += lines
-        rows += table
-        print(operation.title, *errors[-len(operation.tools) :], sep="\n  ", flush=True)
-    return [f"## {title}", "", *errors, "", HEAD, "|---" * 10 + "|", *rows, ""]
 
 
 def parallel_2d():
@@ -146,18 +50,17 @@ def parallel_2d():
     theirs, ours = partial(Tool, name, own=back.run), partial(Tool, "Scanmill")
     return f"2D parallel, {n}², {views} views of {columns}", [
         Operation(
-            "forward", y, [ours(lambda: op(truth)), theirs(lambda: project(truth)), radon], (0.25, None),
+            "forward", y, [ours(lambda: op(truth)), theirs(lambda: project(truth), reach=(0.25, None)), radon],
             "error against the exact line integrals",
         ),
-        Operation("matched back", None, [ours(lambda: op.H(y)), theirs(lambda: back(y))], (0.25, None)),
+        Operation("matched back", None, [ours(lambda: op.H(y)), theirs(lambda: back(y), reach=(0.25, None))]),
         Operation("FBP", truth, [ours(lambda: ct.fbp(lines, grid).array), theirs(lambda: back(y, "FBP")), iradon]),
         Operation(
             f"SIRT, {n_iterations} iterations", truth,
             [
                 ours(lambda: ct.sirt(op, y, n_iterations=n_iterations)),
-                theirs(lambda: back(y, "SIRT", n_iterations, MinConstraint=0.0), once=True),
+                theirs(lambda: back(y, "SIRT", n_iterations, MinConstraint=0.0), once=True, reach=(0.2, None)),
             ],
-            (0.2, None),
         ),
     ], [f"- FBP, scikit-image: error {odd_truth():.4f} on its own grid of {n - 1}²"]  # fmt: skip
 
@@ -188,14 +91,16 @@ def cone_3d():
     theirs, ours = partial(Tool, own=back.run), partial(Tool, "Scanmill")
     return f"3D cone, {n}³, {views} views of {size}²", [
         Operation(
-            "forward", y, [ours(lambda: op(truth)), theirs(name, lambda: project(truth))], (0.41, None),
+            "forward", y, [ours(lambda: op(truth)), theirs(name, lambda: project(truth), reach=(0.41, None))],
             "error against the exact line integrals",
         ),
-        Operation("matched back", None, [ours(lambda: op.H(y)), theirs(name, lambda: back(y))], (0.26, 0.4)),
+        Operation("matched back", None, [ours(lambda: op.H(y)), theirs(name, lambda: back(y), reach=(0.26, 0.4))]),
         Operation(
             "FDK", truth,
-            [ours(lambda: ct.fdk(lines, grid).array), theirs("RTK FDK", lambda: back(y, back.feldkamp))],
-            (0.45, None),
+            [
+                ours(lambda: ct.fdk(lines, grid).array),
+                theirs("RTK FDK", lambda: back(y, back.feldkamp), reach=(0.45, None)),
+            ],
         ),
     ], []  # fmt: skip
 
@@ -392,7 +297,7 @@ def main():
     with launch.threads(THREADS):
         for case in (parallel_2d, cone_3d):
             title, operations, notes = case()
-            made = section(title, operations)
+            made = section(title, operations, REPEATS)
             body += [*made[:2], *notes, *made[2:]]
         body += [*race(), *memory(), *gpu()]
     today, machine = dt.datetime.now(tz=dt.UTC).date(), platform.node() or "machine"
