@@ -25,13 +25,17 @@ from scanmill.algorithms.reconstruction.iteration import (
     data_of,
     start_of,
 )
-from scanmill.algorithms.reconstruction.power_iteration import SAFETY, operator_norm
+from scanmill.algorithms.reconstruction.power_iteration import operator_norm
 from scanmill.algorithms.reconstruction.sparsity import Sparsity, denoise, shrink
 from scanmill.algorithms.reconstruction.total_variation import check_weight
 from scanmill.arrays import Array, device_of, xp_of
 from scanmill.errors import InputError, SpecError
 from scanmill.operators import LinearOperator
 from scanmill.operators.linear import require_matched
+
+MARGIN = 1.01
+"""By how much the estimated norm of A is raised: more than it falls short by, which of projections, undersampled grids,
+spokes and spirals is up to 0.4 %."""
 
 
 def fista(
@@ -56,7 +60,7 @@ def fista(
         z ← prox(v - Aᴴ (A v - y) / L), prox of α φ / L and the bounds        x⁺ ← z if it is better than x, else x
         v ← x⁺ + (t / t⁺) (z - x⁺) + ((t - 1) / t⁺) (x⁺ - x),                 t⁺ = (1 + √(1 + 4 t²)) / 2
 
-    (Beck & Teboulle, IEEE Trans. Image Process. 18 (2009) 2419, MFISTA), L = (1.05 ‖A‖)² from a power iteration
+    (Beck & Teboulle, IEEE Trans. Image Process. 18 (2009) 2419, MFISTA), L = (1.01 ‖A‖)² from a power iteration
     seeded with ``seed`` unless ``norm`` is given. The prox is closed where K is unitary and x free, else ``n_inner``
     steps of `denoise`, its dual kept from one iteration to the next. ``by_gram`` needs only ``op.gram`` in every
     iteration and ``op.H(y)`` once. The objective, the function above, never rises, unless the sparsity is moving:
@@ -77,7 +81,7 @@ def fista(
     y, items = data_of(op, y), sparsity.item_axis
     x = start_of(op, y, x0, bounds)
     norm = operator_norm(op, seed=seed, item_axis=items, device=device_of(y)) if norm is None else norm
-    step, weight = as_item(_inverse((SAFETY * norm) ** 2), x, items), as_item(weight, x, items)
+    step, weight = as_item(_inverse((MARGIN * norm) ** 2), x, items), as_item(weight, x, items)
     data, prox = data_term(op, y, by_gram=by_gram, item_axis=items), _prox(sparsity, weight * step, n_inner, bounds)
     Fx = data.image_of(x)
     misfit = data.value(x, Fx)
