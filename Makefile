@@ -9,10 +9,10 @@ TESTS ?= not long
 export MLFLOW_DISABLE_TELEMETRY = true
 export DO_NOT_TRACK = true
 
-.PHONY: help demo test test-all check bench-engine bench-projection measured-data bench-ct ct-corrections ct-convergence helical-ct warm clean
+.PHONY: help demo test test-all check bench-engine bench-projection measured-data bench-ct bench-mri ct-corrections ct-convergence helical-ct warm clean
 
 help:
-	@echo "make demo | test | test-all | check | bench-engine | bench-projection | measured-data | bench-ct | ct-corrections | ct-convergence | helical-ct | clean"
+	@echo "make demo | test | test-all | check | bench-engine | bench-projection | measured-data | bench-ct | bench-mri | ct-corrections | ct-convergence | helical-ct | clean"
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Scanmill needs Python 3.11 or newer: make PYTHON=python3.12")'
@@ -60,6 +60,9 @@ measured-data: $(VENV)/installed-bench warm
 
 bench-ct: $(VENV)/installed-bench warm
 	$(BIN)/python benchmarks/bench_ct.py
+
+bench-mri: $(VENV)/installed-bench warm
+	$(BIN)/python benchmarks/bench_mri.py
 
 ct-corrections: $(VENV)/installed warm
 	$(BIN)/python benchmarks/ct_corrections.py

@@ -38,10 +38,7 @@ class Bart:
 
     def run(self, *words):
         """``bart`` with these words, on the clock."""
-        wall, cpu = time.perf_counter(), _children()
-        command = ["bart", *map(str, words)]
-        subprocess.run(command, cwd=self.folder, env=self.environment, check=True, capture_output=True)
-        self.seconds = time.perf_counter() - wall, _children() - cpu
+        self.seconds = seconds_of(["bart", *map(str, words)], cwd=self.folder, env=self.environment)
 
     def pics(self, scene, *words):
         """The image (1, 1, z, y, x) of the slice that was written, on the data's own scale."""
@@ -50,9 +47,12 @@ class Bart:
         return self.read("x", (1, 1, *scene.sensitivities.shape[3:]))
 
 
-def _children():
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+def seconds_of(command, **where):
+    """Wall and CPU seconds of a process."""
+    start = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True, capture_output=True, **where)
+    wall, used = time.perf_counter() - start[0], resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, sum(getattr(used, kind) - getattr(start[1], kind) for kind in ("ru_utime", "ru_stime"))
 
 
 def sigpy_app(name, scene, middle=0, **knobs):

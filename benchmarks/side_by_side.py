@@ -72,7 +72,7 @@ class Operation:
         for name, found in results.items():
             line = f"- {self.title}, {name}:"
             if self.truth is not None and found.shape == self.truth.shape:
-                line += f" {self.what} {self.error(found, self.truth):.4f};"
+                line += f" {self.what} {self.error(found, self.truth):.3g};"
             if found is ours:
                 yield line.rstrip(";")
             elif found.shape == ours.shape:
