@@ -19,13 +19,15 @@ from scanmill.kernels import launch
 from scanmill.kernels.pieces import n_threads
 from scanmill.operators.nufft_plans import PLANS
 from scanmill.operators.toeplitz import SPECTRA
+from scanmill.operators.warm import compile_kernels
 from scanmill.steps import mr_density
 from scanmill.steps.contract import Context, Row
-from scanmill.steps.mr_memory import bytes_of
+from scanmill.steps.mr_memory import bytes_of, slices_at_once
 from scanmill.steps.mr_reconstruct import STEP
 
 SPARSE_3D = 1e-3
 STRATEGIES = "gather", "scatter"
+CONTEXT = Context((Row("row", {}),), Path())
 
 
 def forget():
@@ -37,7 +39,7 @@ def forget():
 def reconstructed(scene, scan=None, **params):
     """The step `mr.reconstruct` on a scan."""
     inputs = {"scan": scene.scan if scan is None else scan, "sensitivities": scene.maps}
-    return STEP.run(inputs, STEP.params(**params), Context((Row("row", {}),), Path()))
+    return STEP.run(inputs, STEP.params(**params), CONTEXT)
 
 
 def cohort(scene, n_scans):
@@ -92,7 +94,8 @@ def memory(*scenes):
     for scene in scenes:
         for method in ("cg-sense", "l1-wavelet"):
             params = STEP.params(method=method, n_iterations=2, weight=1e-3)
-            predicted = bytes_of(scene.scan, scene.maps, params, scene.scan.n_slices)
+            at_once = slices_at_once(scene.scan, scene.maps, params, CONTEXT)
+            predicted = bytes_of(scene.scan, scene.maps, params, at_once)
             run = partial(reconstructed, scene, **params.model_dump())
             run()
             forget()
@@ -118,8 +121,8 @@ def _modules(scene, n_iterations, device):
     w = radial_density_compensation(k)
     knobs = {"weight": SPARSE_3D, "n_iterations": n_iterations, "device": device}
     errors, reports = [], []
+    compile_kernels(device)
     for strategy in STRATEGIES:
-        radial_3d(y[:, :64], k[:64], maps, w[:64], strategy=strategy, **{**knobs, "n_iterations": 1})  # compiled
         image, report = radial_3d(y, k, maps, w, strategy=strategy, **knobs)
         errors.append(f"- {strategy}: error against the phantom {fitted(image, scene.truth[0]):.4f}")
         reports.append(report)
