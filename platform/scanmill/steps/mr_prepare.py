@@ -63,7 +63,6 @@ class PrepareParams(Params):
         default="none",
         description="of the gradients in samples, (x, y[, z]) or (x, y, xy); ring: estimated from radial spokes",
     )
-
     undersample: Undersample | None = Field(
         default=None, description="leave out lines at random (by the unit's seed) of a scan that has them all"
     )
@@ -85,11 +84,11 @@ def run(inputs: Mapping[str, Any], params: PrepareParams, ctx: Context) -> Outpu
     scan = _on_device(scan, ctx.device)
     if params.frames:
         scan = chosen_frames(scan, params.frames)
+    if (few := params.undersample) is not None:
+        scan = undersampled(scan, few.acceleration, few.axis, few.n_calibration, ctx.seed)
     scan = compressed(whitened(scan, params.whiten), params.n_coils, params.compression)
     scan, metrics = corrected(scan, params.delays)
     scan = _frames(scan, params)
-    if (few := params.undersample) is not None:
-        scan = undersampled(scan, few.acceleration, few.axis, few.n_calibration, ctx.seed)
     metrics |= {
         "n_frames": float(scan.n_frames),
         "n_coils": float(scan.n_coils),

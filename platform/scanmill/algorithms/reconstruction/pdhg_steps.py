@@ -15,7 +15,7 @@ LATER = 0.95
 """The balance changes by the factor 1 - 0.5 at first, and every next time by 0.95 of the last 0.5."""
 APART = 2.0
 """It changes where one residual is so many times the other one."""
-LEAST = 0.05
+LEAST = 0.1
 """The least balance: below it the image's step, 1 / (L (b + 1/2)), grows no more, and the dual only stands still."""
 
 

@@ -88,6 +88,23 @@ def test_the_status_is_true_and_a_warm_start_is_near(solve):
         assert objective(op, y, 0.1, solve(op, y, weight=0.1, x0=x, n_iterations=3)) < seen[2].objective
 
 
+def test_a_small_weight_on_half_of_k_space_converges_within_the_usual_iterations():
+    """Ill conditioned, and hardly regularised: balanced steps must not leave the dual behind."""
+    shape, y_axis = (1, 48, 48), np.linspace(-1, 1, 48)
+    rotated = np.exp(1j * np.pi / 2 * np.arange(4)).reshape(4, 1, 1, 1)
+    maps = np.exp(-abs(y_axis[:, None] * rotated.imag + y_axis * rotated.real - 1.5) ** 2) * rotated
+    maps = (maps / np.sqrt((abs(maps) ** 2).sum(axis=0)))[None, None]
+    op = sense_op(maps, sampling_mask=np.broadcast_to(np.arange(48)[:, None] < 30, (1, *shape)), dtype=np.complex128)
+    image = np.zeros((1, 1, *shape))
+    image[..., 8:40, 10:38], image[..., 14:22, 16:30] = 1.0, 0.5
+    y = op(image * np.exp(0.5j * y_axis[:, None])) + 1e-3 * np.random.default_rng(0).standard_normal(op.out_shape)
+    values = []
+    tv(op, y, weight=3e-3, n_iterations=1000, callback=lambda status: values.append(status.objective))
+    assert values[99] < 1.03 * min(values)
+    assert values[299] < 1.005 * min(values)
+    assert values[-1] == min(values)
+
+
 def test_the_scale_of_the_data_changes_nothing():
     op, _, y = problem()
     a, b = tv(op, y, weight=0.1, n_iterations=50), tv(op, 1e4 * y, weight=1e3, n_iterations=50)
