@@ -92,7 +92,7 @@ def test_a_small_weight_on_half_of_k_space_converges_within_the_usual_iterations
     """Ill conditioned, and hardly regularised: balanced steps must not leave the dual behind."""
     shape, y_axis = (1, 48, 48), np.linspace(-1, 1, 48)
     rotated = np.exp(1j * np.pi / 2 * np.arange(4)).reshape(4, 1, 1, 1)
-    maps = np.exp(-abs(y_axis[:, None] * rotated.imag + y_axis * rotated.real - 1.5) ** 2) * rotated
+    maps = np.exp(-(abs(y_axis[:, None] * rotated.imag + y_axis * rotated.real - 1.5) ** 2)) * rotated
     maps = (maps / np.sqrt((abs(maps) ** 2).sum(axis=0)))[None, None]
     op = sense_op(maps, sampling_mask=np.broadcast_to(np.arange(48)[:, None] < 30, (1, *shape)), dtype=np.complex128)
     image = np.zeros((1, 1, *shape))
