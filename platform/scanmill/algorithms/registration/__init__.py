@@ -1,0 +1,1 @@
+"""Images in one space: resampling through transforms."""
