@@ -3,7 +3,8 @@
 The voxel (x, y, z) of ``out`` lies in ``image`` at the index ``matrix`` (3, 4) times (x, y, z, 1), plus
 ``shifts`` (z, y, x, 3) where a transform is not linear; without, ``shifts`` has no plane. As in ITK, a voxel reaches
 half a step beyond the outermost centres, where the edge goes on; further out, and where a place is not a number, is
-``outside``.
+``outside``. An owner computes ``run`` voxels along x: a whole row on a CPU (three times as fast as one voxel an owner),
+one voxel on a GPU.
 
 `row_of` and `gather_row` are the exact adjoint of the linear one: the voxels of ``out`` are sorted by the row of
 ``image`` that their lower corner falls into, and every row of ``image`` collects from the four that touch it.
@@ -138,74 +139,79 @@ def label_at(labels: Any, x: Any, y: Any, z: Any, one: Any) -> Any:
 
 
 @compiled
-def linear(owner: int, image: Any, matrix: Any, shifts: Any, outside: Any, out: Any) -> None:
-    """One voxel of ``out`` by linear interpolation."""
+def run_of(owner: int, run: int, out: Any) -> tuple[int, int, int, int]:
+    """The plane, the row, the first voxel and the end of an owner's run."""
     _, ny, nx = out.shape
-    real = matrix.dtype.type
-    i, rest = owner % nx, owner // nx
-    j, k = rest % ny, rest // ny
-    x, y, z = place(matrix, shifts, i, j, k)
-    out[k, j, i] = linear_at(image, x, y, z, real(1)) if is_inside(image, x, y, z, real(0.5)) else outside
-
-
-@driver
-def _linear(n: int, image: Any, matrix: Any, shifts: Any, outside: Any, out: Any) -> None:
-    for owner in prange(n):
-        linear(owner, image, matrix, shifts, outside, out)
+    n_runs = (nx + run - 1) // run
+    first, rest = owner % n_runs * run, owner // n_runs
+    return rest // ny, rest % ny, first, min(first + run, nx)
 
 
 @compiled
-def cubic(owner: int, coefficients: Any, matrix: Any, shifts: Any, outside: Any, out: Any) -> None:
-    """One voxel of ``out`` by cubic B-splines with these ``coefficients``."""
-    _, ny, nx = out.shape
+def linear(owner: int, image: Any, matrix: Any, shifts: Any, outside: Any, run: int, out: Any) -> None:
+    """A run of ``out`` by linear interpolation."""
     real = matrix.dtype.type
-    i, rest = owner % nx, owner // nx
-    j, k = rest % ny, rest // ny
-    x, y, z = place(matrix, shifts, i, j, k)
-    out[k, j, i] = cubic_at(coefficients, x, y, z, real(1)) if is_inside(coefficients, x, y, z, real(0.5)) else outside
+    k, j, first, end = run_of(owner, run, out)
+    for i in range(first, end):
+        x, y, z = place(matrix, shifts, i, j, k)
+        out[k, j, i] = linear_at(image, x, y, z, real(1)) if is_inside(image, x, y, z, real(0.5)) else outside
 
 
 @driver
-def _cubic(n: int, coefficients: Any, matrix: Any, shifts: Any, outside: Any, out: Any) -> None:
+def _linear(n: int, image: Any, matrix: Any, shifts: Any, outside: Any, run: int, out: Any) -> None:
     for owner in prange(n):
-        cubic(owner, coefficients, matrix, shifts, outside, out)
+        linear(owner, image, matrix, shifts, outside, run, out)
 
 
 @compiled
-def nearest(owner: int, image: Any, matrix: Any, shifts: Any, outside: Any, out: Any) -> None:
-    """One voxel of ``out`` from its nearest neighbour; a half is rounded up, as in ITK."""
-    _, ny, nx = out.shape
+def cubic(owner: int, coefficients: Any, matrix: Any, shifts: Any, outside: Any, run: int, out: Any) -> None:
+    """A run of ``out`` by cubic B-splines with these ``coefficients``."""
+    real = matrix.dtype.type
+    k, j, first, end = run_of(owner, run, out)
+    for i in range(first, end):
+        x, y, z = place(matrix, shifts, i, j, k)
+        out[k, j, i] = cubic_at(coefficients, x, y, z, real(1)) if is_inside(coefficients, x, y, z, real(0.5)) else outside
+
+
+@driver
+def _cubic(n: int, coefficients: Any, matrix: Any, shifts: Any, outside: Any, run: int, out: Any) -> None:
+    for owner in prange(n):
+        cubic(owner, coefficients, matrix, shifts, outside, run, out)
+
+
+@compiled
+def nearest(owner: int, image: Any, matrix: Any, shifts: Any, outside: Any, run: int, out: Any) -> None:
+    """A run of ``out`` from the nearest neighbours; a half is rounded up, as in ITK."""
     half = matrix.dtype.type(0.5)
-    i, rest = owner % nx, owner // nx
-    j, k = rest % ny, rest // ny
-    x, y, z = place(matrix, shifts, i, j, k)
-    if is_inside(image, x, y, z, half):
-        out[k, j, i] = image[np.int32(z + half), np.int32(y + half), np.int32(x + half)]
-    else:
-        out[k, j, i] = outside
+    k, j, first, end = run_of(owner, run, out)
+    for i in range(first, end):
+        x, y, z = place(matrix, shifts, i, j, k)
+        if is_inside(image, x, y, z, half):
+            out[k, j, i] = image[np.int32(z + half), np.int32(y + half), np.int32(x + half)]
+        else:
+            out[k, j, i] = outside
 
 
 @driver
-def _nearest(n: int, image: Any, matrix: Any, shifts: Any, outside: Any, out: Any) -> None:
+def _nearest(n: int, image: Any, matrix: Any, shifts: Any, outside: Any, run: int, out: Any) -> None:
     for owner in prange(n):
-        nearest(owner, image, matrix, shifts, outside, out)
+        nearest(owner, image, matrix, shifts, outside, run, out)
 
 
 @compiled
-def label(owner: int, labels: Any, matrix: Any, shifts: Any, outside: Any, out: Any) -> None:
-    """One voxel of ``out``: the label that has most of the neighbourhood."""
-    _, ny, nx = out.shape
+def label(owner: int, labels: Any, matrix: Any, shifts: Any, outside: Any, run: int, out: Any) -> None:
+    """A run of ``out``: the labels that have most of the neighbourhoods."""
     real = matrix.dtype.type
-    i, rest = owner % nx, owner // nx
-    j, k = rest % ny, rest // ny
-    x, y, z = place(matrix, shifts, i, j, k)
-    out[k, j, i] = label_at(labels, x, y, z, real(1)) if is_inside(labels, x, y, z, real(0.5)) else outside
+    k, j, first, end = run_of(owner, run, out)
+    for i in range(first, end):
+        x, y, z = place(matrix, shifts, i, j, k)
+        out[k, j, i] = label_at(labels, x, y, z, real(1)) if is_inside(labels, x, y, z, real(0.5)) else outside
 
 
 @driver
-def _label(n: int, labels: Any, matrix: Any, shifts: Any, outside: Any, out: Any) -> None:
+def _label(n: int, labels: Any, matrix: Any, shifts: Any, outside: Any, run: int, out: Any) -> None:
     for owner in prange(n):
-        label(owner, labels, matrix, shifts, outside, out)
+        label(owner, labels, matrix, shifts, outside, run, out)
 
 
 @compiled

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scanmill.arrays import Array, to_device, xp_of
+from scanmill.arrays import Array, is_device_array, to_device, xp_of
 from scanmill.data.transforms import Transform
 from scanmill.data.transforms.displacement import slabs
 from scanmill.geometry import VolumeGeometry
@@ -37,3 +37,9 @@ def places_of(
         matrix = start[:3].copy()
         matrix[:, 3] += planes.start * matrix[:, 2]
         yield planes, to_device(matrix.astype(dtype), device), shifts.astype(dtype)
+
+
+def runs_of(out: Array) -> tuple[int, int]:
+    """How many runs along x ``out`` (z, y, x) is shared out in, and how many voxels a run has: a row, on a GPU one."""
+    run = 1 if is_device_array(out) else out.shape[2]
+    return out.size // run, run

@@ -10,7 +10,7 @@ from scanmill.arrays import Array, to_device, use_device, xp_of
 from scanmill.data.transforms import Transform
 from scanmill.errors import SpecError
 from scanmill.geometry import VolumeGeometry
-from scanmill.operators.grid_places import places_of
+from scanmill.operators.grid_places import places_of, runs_of
 from scanmill.operators.linear import LinearOperator
 
 
@@ -49,7 +49,8 @@ class ResamplingOp(LinearOperator):
             out = xp_of(x).empty(self.out_shape, self.dtype)
             for planes, matrix, shifts in self._places:
                 part = out[planes]
-                resampling.LINEAR(part.size, x, matrix, shifts, self.dtype.type(0), part)
+                n_runs, run = runs_of(part)
+                resampling.LINEAR(n_runs, x, matrix, shifts, self.dtype.type(0), run, part)
         return out
 
     def _adjoint(self, y: Array) -> Array:

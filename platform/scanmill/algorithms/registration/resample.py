@@ -12,7 +12,7 @@ from scanmill.data import Labels, Volume
 from scanmill.data.transforms import Transform
 from scanmill.errors import SpecError
 from scanmill.geometry import VolumeGeometry
-from scanmill.operators.grid_places import places_of
+from scanmill.operators.grid_places import places_of, runs_of
 
 Interpolation = Literal["nearest", "label", "linear", "cubic"]
 Image = TypeVar("Image", bound=Volume | Labels)
@@ -91,5 +91,6 @@ def _looked_up(
     real: Any = np.float64 if voxels.dtype == np.float64 else np.float32
     for planes, matrix, shifts in places_of(grid, moving, transform, real, device):
         part = out[planes]
-        kernel(part.size, voxels, matrix, shifts, voxels.dtype.type(outside), part)
+        n_runs, run = runs_of(part)
+        kernel(n_runs, voxels, matrix, shifts, voxels.dtype.type(outside), run, part)
     return out
