@@ -50,6 +50,15 @@ def read_header(path: Path, where: str, keywords: Sequence[str]) -> Dataset:
     return dataset
 
 
+def read_whole(path: Path, where: str, max_bytes: int = MAX_BYTES) -> Dataset:
+    """Everything in a file that holds no image; InputError if it is not DICOM, or larger than ``max_bytes``."""
+    with storage_faults(where), path.open("rb") as file, content_faults(where, "not a readable DICOM file"):
+        if (size := path.stat().st_size) > max_bytes:
+            raise InputError("the file is too large", where=where, expected=f"at most {max_bytes} bytes", got=size)
+        _refuse_deflated_bomb(file, where)
+        return pydicom.dcmread(file)
+
+
 def read_frames(path: Path, where: str, indices: Sequence[int]) -> Iterator[HostArray]:
     """The stored values (rows, columns) of the frames ``indices``, decoded one by one."""
     from pydicom.pixels.utils import iter_pixels

@@ -67,13 +67,13 @@ def write_series(
     rescale = Rescale.of(voxels) if rescale is None else rescale
     rescale.check(voxels)
     common = _common(volume, rescale, description, like)
-    common |= _identity(uid_seed, patient_key, study_key)
+    common |= written_identity(uid_seed, patient_key, study_key)
     with storage_faults(folder.name):
         folder.mkdir(parents=True, exist_ok=True)
         paths = [folder / f"{number:04d}.dcm" for number in range(1, len(voxels) + 1)]
         for number, path in enumerate(paths, 1):
             plane = common | _plane(volume, number, uid_seed)
-            _write(path, plane, rescale.store(voxels[number - 1]).tobytes())
+            write_dataset(path, plane, rescale.store(voxels[number - 1]).tobytes())
     return paths
 
 
@@ -111,10 +111,10 @@ def _common(
         "DerivationDescription": description,
         "Manufacturer": IMPLEMENTATION,
         "SeriesNumber": None,
-        "ImageOrientationPatient": _ds([*axes[:, 0], *axes[:, 1]]),
-        "PixelSpacing": _ds([grid.spacing[1], grid.spacing[0]]),
-        "SliceThickness": _ds([grid.spacing[2]])[0],
-        "SpacingBetweenSlices": _ds([grid.spacing[2]])[0],
+        "ImageOrientationPatient": decimal_strings([*axes[:, 0], *axes[:, 1]]),
+        "PixelSpacing": decimal_strings([grid.spacing[1], grid.spacing[0]]),
+        "SliceThickness": decimal_strings([grid.spacing[2]])[0],
+        "SpacingBetweenSlices": decimal_strings([grid.spacing[2]])[0],
         "Rows": grid.shape[1],
         "Columns": grid.shape[2],
         "SamplesPerPixel": 1,
@@ -130,7 +130,7 @@ def _common(
     }
 
 
-def _identity(uid_seed: str, patient_key: str, study_key: str) -> dict[str, Any]:
+def written_identity(uid_seed: str, patient_key: str, study_key: str) -> dict[str, Any]:
     """Who and what, in pseudonyms; type 2 attributes that would tell more are empty."""
     study = study_key or uid_seed
     return {
@@ -153,11 +153,12 @@ def _plane(volume: Volume, number: int, uid_seed: str) -> dict[str, Any]:
     return {
         "SOPInstanceUID": derived_uid(uid_seed, "instance", str(number)),
         "InstanceNumber": number,
-        "ImagePositionPatient": _ds(volume.geometry.to_points([0, 0, number - 1]).tolist()),
+        "ImagePositionPatient": decimal_strings(volume.geometry.to_points([0, 0, number - 1]).tolist()),
     }
 
 
-def _write(path: Path, attributes: Mapping[str, Any], pixels: bytes) -> None:
+def write_dataset(path: Path, attributes: Mapping[str, Any], pixels: bytes | None) -> None:
+    """One file, Explicit VR Little Endian, with these attributes by keyword."""
     from pydicom import Dataset
     from pydicom.dataset import FileMetaDataset
     from pydicom.uid import UID, ExplicitVRLittleEndian
@@ -166,7 +167,8 @@ def _write(path: Path, attributes: Mapping[str, Any], pixels: bytes) -> None:
     for keyword, value in attributes.items():
         setattr(dataset, keyword, value)
     dataset.setdefault("PatientSex", "")
-    dataset.add_new("PixelData", "OW", pixels)
+    if pixels is not None:
+        dataset.add_new("PixelData", "OW", pixels)
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.MediaStorageSOPClassUID = UID(attributes["SOPClassUID"])
@@ -177,7 +179,7 @@ def _write(path: Path, attributes: Mapping[str, Any], pixels: bytes) -> None:
     dataset.save_as(path, enforce_file_format=True)
 
 
-def _ds(values: list[float]) -> list[str]:
+def decimal_strings(values: list[float]) -> list[str]:
     """Numbers as DICOM's decimal strings of at most 16 characters."""
     from pydicom.valuerep import format_number_as_ds
 

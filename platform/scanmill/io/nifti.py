@@ -39,7 +39,7 @@ def read_nifti(path: Path, *, max_bytes: int = MAX_BYTES) -> Volume:
     of length one is dropped. Raises InputError for a truncated or corrupt file, more than one frame, complex or
     colour voxels, a sheared affine, or a header that claims more than ``max_bytes``.
     """
-    with np.errstate(all="ignore"), _opened(path) as image:
+    with np.errstate(all="ignore"), opened_nifti(path) as image:
         geometry = _geometry(image, path)
         check_voxels(geometry.shape, where=path.name, max_bytes=max_bytes)
         _refuse_unless(np.dtype(image.get_data_dtype()).kind in "iuf", path, "voxels must be real numbers", image)
@@ -50,7 +50,7 @@ def read_nifti(path: Path, *, max_bytes: int = MAX_BYTES) -> Volume:
 
 def nifti_geometry(path: Path) -> VolumeGeometry:
     """The grid of an image from its header alone; errors as in :func:`read_nifti`, but for those of its voxels."""
-    with np.errstate(all="ignore"), _opened(path) as image:
+    with np.errstate(all="ignore"), opened_nifti(path) as image:
         return _geometry(image, path)
 
 
@@ -73,18 +73,29 @@ def write_nifti(path: Path, image: Volume | Labels, *, compresslevel: int = 1) -
     both carry the grid (code 1, scanner), the unit is mm. Label names are not stored. Raises InputError for labels
     out of range and ResourceError for a full or read-only disk.
     """
+    voxels = _voxels_to_store(image)
+    unit = getattr(image, "unit", "").encode()[:15]
+    save_nifti(path, nifti_image(voxels.T, image.geometry, unit), compresslevel)
+
+
+def nifti_image(voxels: HostArray, geometry: VolumeGeometry, intent_name: bytes) -> Any:
+    """A nibabel image of ``voxels`` (x, y, z, ...): NIfTI-1, or -2 where an axis is too long for it."""
     import nibabel
 
-    voxels = _voxels_to_store(image)
     small = max(voxels.shape) <= np.iinfo(np.int16).max
-    affine = RAS_TO_LPS @ image.geometry.index_to_point
+    affine = RAS_TO_LPS @ geometry.index_to_point
     kind: Any = nibabel.Nifti1Image if small else nibabel.Nifti2Image
-    nifti = kind(voxels.T, affine)
+    nifti = kind(voxels, affine)
     nifti.set_sform(affine, code=1)
     nifti.set_qform(affine, code=1)
     nifti.header.set_xyzt_units("mm")
     nifti.header["descrip"] = WRITER
-    nifti.header["intent_name"] = getattr(image, "unit", "").encode()[:15]
+    nifti.header["intent_name"] = intent_name
+    return nifti
+
+
+def save_nifti(path: Path, nifti: Any, compresslevel: int) -> None:
+    """To ``.nii`` or ``.nii.gz``, without a name and a time in it."""
     with storage_faults(path.name), path.open("wb") as file:
         if path.name.endswith(".gz"):
             with gzip.GzipFile("", "wb", compresslevel, file, mtime=0) as packed:
@@ -94,7 +105,7 @@ def write_nifti(path: Path, image: Volume | Labels, *, compresslevel: int = 1) -
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def opened_nifti(path: Path) -> Iterator[Any]:
     """The nibabel image; whatever goes wrong with its content while it is open is an InputError."""
     import nibabel
     from nibabel.filebasedimages import ImageFileError
@@ -124,9 +135,14 @@ def _geometry(image: Any, path: Path) -> VolumeGeometry:
     spatial = (*shape, 1, 1)[:3] if len(shape) >= 2 else ()
     _refuse_unless(bool(spatial) and min(shape) > 0, path, "an image needs two or three axes", image)
     _refuse_unless(all(n == 1 for n in shape[3:]), path, "an image with several frames", image)
+    return grid_of(image, (spatial[2], spatial[1], spatial[0]), path)
+
+
+def grid_of(image: Any, shape: tuple[int, int, int], path: Path) -> VolumeGeometry:
+    """The grid of an open file's first three axes, in mm; `InputError` for a sheared or flat affine."""
     affine = RAS_TO_LPS @ np.asarray(image.affine, dtype=np.float64)
     affine[:3] *= MM_PER_UNIT.get(int(image.header["xyzt_units"]) & 7, 1.0)
-    return _grid(affine, (spatial[2], spatial[1], spatial[0]), path)
+    return _grid(affine, shape, path)
 
 
 def _grid(affine: HostArray, shape: tuple[int, int, int], path: Path) -> VolumeGeometry:

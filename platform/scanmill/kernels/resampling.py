@@ -170,7 +170,9 @@ def cubic(owner: int, coefficients: Any, matrix: Any, shifts: Any, outside: Any,
     k, j, first, end = run_of(owner, run, out)
     for i in range(first, end):
         x, y, z = place(matrix, shifts, i, j, k)
-        out[k, j, i] = cubic_at(coefficients, x, y, z, real(1)) if is_inside(coefficients, x, y, z, real(0.5)) else outside
+        out[k, j, i] = (
+            cubic_at(coefficients, x, y, z, real(1)) if is_inside(coefficients, x, y, z, real(0.5)) else outside
+        )
 
 
 @driver
