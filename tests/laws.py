@@ -10,12 +10,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from scanmill.data.transforms import Affine, DisplacementField, Transform, Translation, displacement
 from scanmill.geometry import ScanGeometry, VolumeGeometry
 from scanmill.operators.backprojection import BackprojectionOp
 from scanmill.operators.difference import GradientOp
 from scanmill.operators.linear import LinearOperator
 from scanmill.operators.projection import ProjectionOp
 from scanmill.operators.projection_memory import predict_bytes
+from scanmill.operators.resampling import ResamplingOp
 from scanmill.operators.roll import RollOp
 from scanmill.operators.second_order import FirstPartOp, SecondOrderOp, SumOp
 from scanmill.operators.split_projection import SplitProjectionOp
@@ -239,8 +241,34 @@ def in_parts(grid: VolumeGeometry, scan: ScanGeometry, dtype: type) -> SplitProj
     return op
 
 
+BENT = VolumeGeometry((4, 9, 8), (1.3, 1.1, 1.9), (-5.0, -6.0, -3.0))
+"""A grid that reaches beyond `GRID` on all sides but one."""
+
+
+def bend() -> Transform:
+    """A field that varies within a voxel, after a shear."""
+    vectors = noise((*BENT.shape, 3), np.float64, 9)
+    shear = np.eye(3) + 0.1 * noise((3, 3), np.float64, 10)
+    return Affine(shear, (0.3, -0.2, 0.1)) @ DisplacementField(vectors, BENT)
+
+
+def resampled(moving: VolumeGeometry, fixed: VolumeGeometry, transform: Transform | None, dtype: type) -> ResamplingOp:
+    """With places in slabs of few planes, where the transform is not linear."""
+    kept, displacement.SLAB_VOXELS = displacement.SLAB_VOXELS, 150
+    try:
+        return ResamplingOp(moving, fixed, transform, dtype=dtype)
+    finally:
+        displacement.SLAB_VOXELS = kept
+
+
 OPERATORS: dict[str, Callable[..., LinearOperator]] = {
     **_projections(),
+    "resampled": lambda dtype: resampled(GRID, BENT, None, dtype),
+    "resampled, shifted": lambda dtype: resampled(BENT, GRID, Translation((1.4, -2.2, 0.7)), dtype),
+    "resampled, bent": lambda dtype: resampled(GRID, BENT, bend(), dtype),
+    "resampled, a slice": lambda dtype: resampled(
+        VolumeGeometry((1, 9, 8)), VolumeGeometry((2, 7, 9), (1.0, 1.0, 0.4)), Translation((0.3, 0.6, 0.0)), dtype
+    ),
     "in parts, parallel": lambda dtype: in_parts(TALL, parallel(TALL, 1.0), dtype),
     "in parts, fan": lambda dtype: in_parts(TALL, fan(TALL, 1.0), dtype),
     "in parts, cone": lambda dtype: in_parts(TALL, cone(1.0), dtype),

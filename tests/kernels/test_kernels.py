@@ -10,15 +10,17 @@ import pytest
 
 import laws
 from scanmill.algorithms.reconstruction.helical import wfbp
-from scanmill.data import Projections
+from scanmill.algorithms.registration.resample import resample
+from scanmill.data import Labels, Projections, Volume
 from scanmill.geometry import ScanGeometry, VolumeGeometry
-from scanmill.kernels import columns, helix, launch, planar, rays, voxel_runs, voxels, wavelet
+from scanmill.kernels import columns, helix, launch, planar, rays, resampling, voxel_runs, voxels, wavelet
 from scanmill.operators.backprojection import BackprojectionOp
 from scanmill.operators.projection import ProjectionOp
 from scanmill.operators.wavelet import WaveletOp
 
 MODULES = {
-    module.__name__.rpartition(".")[2]: module for module in (columns, helix, planar, rays, voxel_runs, voxels, wavelet)
+    module.__name__.rpartition(".")[2]: module
+    for module in (columns, helix, planar, rays, resampling, voxel_runs, voxels, wavelet)
 }
 
 
@@ -41,6 +43,8 @@ def operators(dtype):
     yield BackprojectionOp(grid, laws.arc("cone", 1.0), dtype=dtype, ownership="voxels")
     for wavelet_dtype in (dtype, np.result_type(dtype, np.complex64)):
         yield WaveletOp((3, 9, 13), "db2", n_levels=2, dtype=wavelet_dtype)
+    yield laws.resampled(grid, laws.BENT, None, dtype)
+    yield laws.resampled(grid, laws.BENT, laws.bend(), dtype)
 
 
 def reconstruct_helices(dtype):
@@ -53,6 +57,16 @@ def reconstruct_helices(dtype):
     for one in (scan, flying):
         data = Projections(laws.noise(one.shape, dtype, 3), one)
         wfbp(data, VolumeGeometry.centered((5, 6, 7), (1.0, 1.2, 1.0)))
+
+
+def resample_images(dtype):
+    """Every interpolation of an image and of labels, through a linear transform and another one."""
+    image = Volume(laws.noise(laws.GRID.shape, dtype, 4), laws.GRID)
+    labels = Labels((image.array > 0).astype(np.uint8) + (image.array > 1), laws.GRID)
+    for transform in (None, laws.bend()):
+        resample(image, laws.BENT, transform, interpolation="cubic", outside=-1.0)
+        resample(labels, laws.BENT, transform)
+        resample(labels, laws.BENT, transform, interpolation="nearest")
 
 
 def calls_of(dtype):
@@ -74,6 +88,7 @@ def calls_of(dtype):
             if op.matched:
                 op.H(laws.noise(y.shape, dtype, 2))
         reconstruct_helices(dtype)
+        resample_images(dtype)
     return calls
 
 

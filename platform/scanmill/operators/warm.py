@@ -10,10 +10,12 @@ from scanmill.arrays import to_device, xp_of
 from scanmill.geometry import ScanGeometry, VolumeGeometry
 from scanmill.kernels.launch import KERNELS, warm_up
 from scanmill.operators.backprojection import BackprojectionOp
+from scanmill.operators.grid_places import places_of, runs_of
 from scanmill.operators.gridding import gridded_fourier_op
 from scanmill.operators.gridding_plan import Strategy
 from scanmill.operators.linear import LinearOperator
 from scanmill.operators.projection import MANY_SLICES, ProjectionOp
+from scanmill.operators.resampling import ResamplingOp
 from scanmill.operators.wavelet import WaveletOp
 
 DISTANCES: dict[str, Any] = {"source_to_isocenter": 50.0, "source_to_detector": 90.0}
@@ -31,6 +33,7 @@ def compile_kernels(device: str = "cpu") -> list[str]:
         ones = to_device(np.ones(op.in_shape, np.float32), device)
         op.H(op(ones))
     _warm_helix(device)
+    _warm_resampling(device)
     return sorted(KERNELS)
 
 
@@ -49,6 +52,23 @@ def _warm_helix(device: str) -> None:
     )
 
 
+def _warm_resampling(device: str) -> None:
+    """The interpolations of images and of segmentations; the linear one is an operator."""
+    from scanmill.kernels import resampling
+
+    _, matrix, shifts = next(iter(places_of(GRID, GRID, None, np.float32, device)))
+    for kernel, dtypes in (
+        (resampling.CUBIC, ("f4",)),
+        (resampling.NEAREST, ("f4", "u1", "u2")),
+        (resampling.LABEL, ("u1", "u2")),
+    ):
+        for dtype in map(np.dtype, dtypes):
+            image = to_device(np.ones(GRID.shape, dtype), device)
+            out = xp_of(image).empty_like(image)
+            n_runs, run = runs_of(out)
+            kernel(n_runs, image, matrix, shifts, dtype.type(0), run, out)
+
+
 def _operators(device: str) -> list[LinearOperator]:
     angles = np.linspace(0.1, 3.0, 5)
     parallel = ScanGeometry.parallel(angles, 12, 1.0, n_rows=4)
@@ -62,6 +82,7 @@ def _operators(device: str) -> list[LinearOperator]:
         *(BackprojectionOp(GRID, scan, device=device) for scan in (parallel, fan, cone)),
         *(BackprojectionOp(GRID, scan, device=device, ownership="voxels") for scan in (fan, cone)),
         WaveletOp(GRID.shape),
+        ResamplingOp(GRID, GRID, device=device),
         *(
             gridded_fourier_op(np.ones((2, 3, n_dims)), shape, strategy=strategy, device=device)
             for n_dims, shape in ((2, (1, 8, 8)), (3, (8, 8, 8)))

@@ -12,6 +12,9 @@ from scanmill.data.transforms.vectors import check_vectors, interpolate, is_betw
 from scanmill.errors import InputError
 from scanmill.geometry import VolumeGeometry
 
+ROOM = 1e-9
+"""The part by which a domain is wider than its grid, lest rounding leaves the outermost edge out."""
+
 
 @dataclass(frozen=True, eq=False)
 class BSpline(Transform):
@@ -40,8 +43,9 @@ class BSpline(Transform):
         cells = np.array(mesh[::-1], dtype=np.int64)
         if cells.shape != (3,) or cells.min() < 1:
             raise InputError("a mesh needs three positive sizes (z, y, x)", got=mesh)
-        step = np.array(grid.extent) * (1 + 1e-9) / cells
-        corner = grid.to_points([-0.5, -0.5, -0.5]) - np.asarray(grid.direction) @ step
+        step = np.array(grid.extent) * (1 + ROOM) / cells
+        before = step + np.array(grid.extent) * ROOM / 2
+        corner = grid.to_points([-0.5, -0.5, -0.5]) - np.asarray(grid.direction) @ before
         lattice = VolumeGeometry(tuple(cells[::-1] + 3), tuple(step), tuple(corner), grid.direction)
         return cls(np.zeros((*lattice.shape, 3)), lattice)
 

@@ -13,7 +13,7 @@ from scanmill.data.transforms.transform import Transform
 from scanmill.data.transforms.vectors import check_vectors
 from scanmill.geometry import VolumeGeometry
 
-LARGEST_STEP = 0.1
+LARGEST_STEP = 0.5
 """In voxels: the largest displacement of the first step of squaring."""
 
 
@@ -21,7 +21,7 @@ LARGEST_STEP = 0.1
 class VelocityField(Transform):
     """Where points are after they drifted with v (z, y, x, 3), in LPS mm per unit of time, for one unit: exp(v).
 
-    By scaling and squaring, exp(v) = (id + v / 2^n)^(2^n), with a first step of at most a tenth of a voxel. Invertible
+    By scaling and squaring, exp(v) = exp(v / 2^n)^(2^n), from a midpoint step of at most half a voxel on. Invertible
     where v is smooth on its grid, and the inverse is exp(-v). It should fade towards the edges: beyond them points
     stay where they are. Source: Arsigny et al. (MICCAI 2006, LNCS 4190:924).
 
@@ -42,9 +42,9 @@ class VelocityField(Transform):
         velocity = np.asarray(to_host(self.array), np.float64)
         in_voxels = np.linalg.norm(velocity / min(self.geometry.spacing), axis=-1).max()
         n = int(np.ceil(np.log2(max(in_voxels / LARGEST_STEP, 1.0))))
-        field = DisplacementField(velocity / 2**n, self.geometry)
+        field = _composed(DisplacementField(velocity / 2 ** (n + 1), self.geometry), own=0.0, moved=2.0)
         for _ in range(n):
-            field = _squared(field)
+            field = _composed(field, own=1.0, moved=1.0)
         return field
 
     def _map(self, points: Array) -> Array:
@@ -55,9 +55,10 @@ class VelocityField(Transform):
         return VelocityField(-self.array, self.geometry)
 
 
-def _squared(field: DisplacementField) -> DisplacementField:
-    """u(x) + u(x + u(x))."""
+def _composed(field: DisplacementField, *, own: float, moved: float) -> DisplacementField:
+    """``own`` u(x) + ``moved`` u(x + u(x)): a square with 1 and 1, a midpoint step of half-steps u with 0 and 2."""
     array = np.empty_like(field.array)
     for planes, points in slabs(field.geometry):
-        array[planes] = field.map(points + field.array[planes]) - points
+        there = points + field.array[planes]
+        array[planes] = own * field.array[planes] + moved * (field.map(there) - there)
     return DisplacementField(array, field.geometry)
