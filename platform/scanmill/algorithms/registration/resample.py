@@ -56,14 +56,23 @@ def _check(image: Volume | Labels, how: str, outside: float) -> None:
     if how not in possible:
         raise SpecError("this interpolation does not suit the image", expected=" or ".join(possible), got=how)
     kind = np.dtype(image.array.dtype)
-    if how in ("nearest", "label") and kind.kind in "iub" and kind.type(outside) != outside:
+    if kind.kind not in "iubf":
+        raise SpecError("an image to resample needs real numbers", got=kind, do="resample its parts one by one")
+    if how in ("nearest", "label") and not _fits(outside, kind):
         raise SpecError("the value outside does not fit the image", expected=f"a number of type {kind}", got=outside)
+
+
+def _fits(value: float, kind: np.dtype[Any]) -> bool:
+    if kind.kind == "f":
+        return True
+    low, high = (0, 1) if kind.kind == "b" else (np.iinfo(kind).min, np.iinfo(kind).max)
+    return float(value).is_integer() and low <= value <= high
 
 
 def _prepared(array: Array, how: str) -> Array:
     """In C order; a number type of the kernel; for cubic interpolation, the splines' coefficients."""
     xp = xp_of(array)
-    if how in ("nearest", "label"):
+    if how in ("nearest", "label") and array.dtype.kind != "f":
         return xp.ascontiguousarray(array)
     real = np.float64 if array.dtype == np.float64 else np.float32
     array = xp.ascontiguousarray(array, dtype=real)
