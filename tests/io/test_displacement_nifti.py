@@ -76,7 +76,7 @@ def test_displacement_vectors_of_the_standard_are_ras_as_in_simpleitk(tmp_path):
 def test_a_file_that_does_not_say_needs_a_word(tmp_path):
     write_displacement_field(tmp_path / "a.nii", a_field())
     path = again(tmp_path / "a.nii", tmp_path / "none.nii", intent=0)
-    with pytest.raises(InputError, match="does not say what its vectors are.*got 0; say components"):
+    with pytest.raises(InputError, match=r"does not say what its vectors are.*got 0; say components"):
         read_displacement_field(path)
     np.testing.assert_array_equal(read_displacement_field(path, components="lps").array, a_field().array)
     np.testing.assert_array_equal(read_displacement_field(path, components="ras").array, a_field().array * [-1, -1, 1])

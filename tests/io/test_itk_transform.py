@@ -132,7 +132,7 @@ TEXTS = {
     "another line": (entry("AffineTransform_double_3_3", f"{ROW} 0 0 0") + "Foo: 1\n", "not a line.*Foo"),
     "too few": (entry("AffineTransform_double_3_3", ROW), "expected 12, got 9"),
     "nan": (entry("AffineTransform_double_3_3", f"{ROW} 0 0 nan"), "not finite"),
-    "singular": (entry("AffineTransform_double_3_3", f"{ROW[:-1]}0 0 0 0"), "AffineTransform: the matrix.*inverted"),
+    "singular": (entry("AffineTransform_double_3_3", f"{ROW[:-1]}0 0 0 0"), r"inverted \(a.tfm, AffineTransform\)"),
     "2D": (entry("Euler2DTransform_double_2_2", "0 0 0"), "3D space.*Euler2DTransform_double_2_2"),
     "unknown": (entry("ThinPlateSpline_double_3_3", "0"), "unknown kind.*got ThinPlateSpline"),
     "long versor": (entry("VersorRigid3DTransform_double_3_3", "1 1 1 0 0 0"), "versor is at most"),
@@ -162,7 +162,7 @@ def test_broken_text(tmp_path, fault):
     (tmp_path / "a.tfm").write_text(text)
     with pytest.raises(InputError, match=words) as caught:
         read_itk_transform(tmp_path / "a.tfm")
-    assert caught.value.where == "a.tfm"
+    assert caught.value.where.startswith("a.tfm")
 
 
 def test_text_without_end_is_refused(tmp_path, monkeypatch):

@@ -109,7 +109,9 @@ def content_faults(where: str, what: str) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"pydicom\b")
             yield
-    except CONTENT_ERRORS as error:
+    except (*CONTENT_ERRORS, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the storage's; pydicom's own, of a truncated sequence, have no number
         raise InputError(what, where=where, got=type(error).__name__) from error
 
 

@@ -15,6 +15,7 @@ from scanmill.errors import InputError
 from scanmill.geometry import VolumeGeometry
 from scanmill.io.array_info import MAX_BYTES
 from scanmill.io.dicom_file import content_faults, numbers, read_whole
+from scanmill.io.told_with_file import told_with_file
 from scanmill.io.voxel_limit import check_voxels
 
 if TYPE_CHECKING:
@@ -50,13 +51,12 @@ def read_registration(path: Path, *, max_bytes: int = MAX_BYTES) -> SpatialRegis
     """
     where = path.name
     dataset = read_whole(path, where, max_bytes)
-    kind = str(dataset.get("SOPClassUID", ""))
-    if kind not in (LINEAR, DEFORMABLE):
-        raise InputError("not a spatial registration", where=where, expected=f"{LINEAR} or {DEFORMABLE}", got=kind)
-    own = str(dataset.get("FrameOfReferenceUID") or "")
-    if not own:
-        raise InputError("FrameOfReferenceUID is missing", where=where)
-    with content_faults(where, "not a readable registration"):
+    with content_faults(where, "not a readable registration"), told_with_file(where):
+        kind, own = (str(dataset.get(keyword) or "") for keyword in ("SOPClassUID", "FrameOfReferenceUID"))
+        if kind not in (LINEAR, DEFORMABLE):
+            raise InputError("not a spatial registration", expected=f"{LINEAR} or {DEFORMABLE}", got=kind)
+        if not own:
+            raise InputError("FrameOfReferenceUID is missing")
         found = _linear(dataset, where) if kind == LINEAR else _deformable(dataset, where, max_bytes)
     if not found:
         raise InputError("the registration names no frame of reference", where=where)
@@ -89,7 +89,7 @@ def _deformable(dataset: Dataset, where: str, max_bytes: int) -> dict[str, Trans
             vectors, geometry = _vectors(grid, where, max_bytes)
             for matrix in before:  # M x + d = M (x + M^-1 d)
                 vectors = vectors @ np.linalg.inv(matrix.matrix).T
-            parts.append(_field(vectors, geometry, where))
+            parts.append(DisplacementField(vectors.astype(np.float32), geometry))
         if uid := str(item.get("SourceFrameOfReferenceUID") or ""):
             found[uid] = parts[0] if len(parts) == 1 else Chain(tuple(parts)) if parts else Affine(np.eye(3))
     return found
@@ -104,13 +104,10 @@ def _items(dataset: Dataset, keyword: str, where: str) -> list[Any]:
 
 def _matrix(item: Dataset, where: str) -> Affine | Rigid:
     values = np.reshape(numbers(item, "FrameOfReferenceTransformationMatrix", 16, where), (4, 4))
-    try:
-        affine = Affine.from_affine(values)
-        if str(item.get("FrameOfReferenceTransformationMatrixType") or "") != "RIGID":
-            return affine
-        return Rigid.from_matrix(affine.matrix, affine.translation)
-    except InputError as error:
-        raise InputError(error.what, where=where, expected=error.expected, got=error.got) from error
+    affine = Affine.from_affine(values)
+    if str(item.get("FrameOfReferenceTransformationMatrixType") or "") != "RIGID":
+        return affine
+    return Rigid.from_matrix(affine.matrix, affine.translation)
 
 
 def _vectors(item: Dataset, where: str, max_bytes: int) -> tuple[HostArray, VolumeGeometry]:
@@ -131,12 +128,3 @@ def _vectors(item: Dataset, where: str, max_bytes: int) -> tuple[HostArray, Volu
     origin = numbers(item, "ImagePositionPatient", 3, where)
     geometry = VolumeGeometry(shape, spacing, origin, tuple(map(tuple, direction)))  # type: ignore[arg-type]
     return np.frombuffer(data, "<f4").astype(np.float64).reshape(*shape, 3), geometry
-
-
-def _field(vectors: HostArray, geometry: VolumeGeometry, where: str) -> DisplacementField:
-    try:
-        return DisplacementField(vectors.astype(np.float32), geometry)
-    except InputError as error:
-        raise InputError(
-            error.what, where=where, got=error.got, do="undefined displacements are not supported"
-        ) from error

@@ -12,6 +12,7 @@ from scanmill.data.transforms import DisplacementField
 from scanmill.errors import InputError
 from scanmill.io.array_info import MAX_BYTES
 from scanmill.io.nifti import grid_of, nifti_image, opened_nifti, save_nifti
+from scanmill.io.told_with_file import told_with_file
 from scanmill.io.voxel_limit import check_voxels
 
 DISPLACEMENT, VECTOR = 1006, 1007
@@ -41,10 +42,8 @@ def read_displacement_field(
         array = np.ascontiguousarray(np.moveaxis(stored.reshape(*shape[::-1], 3).T, 0, -1))
     if axes == "ras":
         array *= np.array([-1, -1, 1], np.float32)
-    try:
+    with told_with_file(path.name):
         return DisplacementField(array, geometry)
-    except InputError as error:
-        raise InputError(error.what, where=path.name, expected=error.expected, got=error.got) from error
 
 
 def write_displacement_field(path: Path, field: DisplacementField, *, compresslevel: int = 1) -> None:

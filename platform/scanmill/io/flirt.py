@@ -11,6 +11,7 @@ from scanmill.data.transforms import Affine, Transform
 from scanmill.errors import InputError, SpecError
 from scanmill.geometry import VolumeGeometry
 from scanmill.io import text_table
+from scanmill.io.told_with_file import told_with_file
 from scanmill.storage.faults import storage_faults
 
 MAX_BYTES = 2**16
@@ -27,7 +28,8 @@ def read_flirt(path: Path, *, fixed: VolumeGeometry, moving: VolumeGeometry) -> 
         matrix = text_table.read(path, "", MAX_BYTES)
     if matrix.shape != (4, 4):
         raise InputError("not a FLIRT matrix", where=path.name, expected=(4, 4), got=matrix.shape)
-    forward = _checked(matrix, path).affine
+    with told_with_file(path.name):
+        forward = Affine.from_affine(matrix).affine
     return Affine.from_affine(np.linalg.inv(scaled_voxels(moving)) @ np.linalg.inv(forward) @ scaled_voxels(fixed))
 
 
@@ -48,10 +50,3 @@ def scaled_voxels(grid: VolumeGeometry) -> HostArray:
         scale[0] *= -1
         scale[0, 3] = (grid.shape[2] - 1) * grid.spacing[0]
     return np.asarray(scale @ grid.point_to_index)
-
-
-def _checked(matrix: HostArray, path: Path) -> Affine:
-    try:
-        return Affine.from_affine(matrix)
-    except InputError as error:
-        raise InputError(error.what, where=path.name, expected=error.expected, got=error.got) from error

@@ -23,6 +23,7 @@ from scanmill.data.transforms import (
 )
 from scanmill.errors import InputError, SpecError
 from scanmill.geometry import VolumeGeometry
+from scanmill.io.told_with_file import told_with_file
 
 COMPOSITE = "CompositeTransform"
 MAX_PARTS = 1000
@@ -76,10 +77,8 @@ def _part(entry: StoredTransform, where: str) -> Transform:
         raise InputError("unknown kind of transform", where=where, expected=", ".join(READERS), got=entry.name)
     if not (np.isfinite(entry.parameters).all() and np.isfinite(entry.fixed).all()):
         raise InputError("the parameters of a transform are not finite", where=where, got=entry.name)
-    try:
+    with told_with_file(f"{where}, {entry.name}"):
         return READERS[entry.name](entry.parameters, entry.fixed)
-    except InputError as error:
-        raise InputError(f"{entry.name}: {error.what}", where=where, expected=error.expected, got=error.got) from error
 
 
 def _counted(values: HostArray, *counts: int) -> HostArray:

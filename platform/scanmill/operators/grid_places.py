@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from scanmill.arrays import Array, is_device_array, to_device, xp_of
-from scanmill.data.transforms import Transform
+from scanmill.arrays import Array, HostArray, is_device_array, to_device, xp_of
+from scanmill.data.transforms import Chain, DisplacementField, Transform, VelocityField, parts_of
 from scanmill.data.transforms.displacement import slabs
 from scanmill.geometry import VolumeGeometry
 
@@ -21,22 +21,37 @@ def places_of(
 ) -> Iterator[Places]:
     """The places of the fixed grid, all at once where the transform is linear, else in slabs of about a million voxels.
 
-    Everything is computed in float64 and stored in ``dtype``; shifts are the small part that is not linear.
+    Everything is computed in float64 and stored in ``dtype``; shifts are the small part that is not linear. A field on
+    the fixed grid itself, alone or first in a chain of linear maps, is taken as it stands.
     """
     affine = np.eye(4) if transform is None else transform.affine
-    start = moving.point_to_index @ (np.eye(4) if affine is None else affine) @ fixed.index_to_point
     if transform is None or affine is not None:
+        matrix = moving.point_to_index @ affine @ fixed.index_to_point
         none = np.empty((0, 1, 1, 3), dtype)
-        yield slice(0, fixed.shape[0]), to_device(start[:3].astype(dtype), device), to_device(none, device)
+        yield slice(0, fixed.shape[0]), to_device(matrix[:3].astype(dtype), device), to_device(none, device)
         return
+    field, then = _field_on(fixed, transform)
+    matrix = moving.point_to_index @ then @ fixed.index_to_point
     for planes, points in slabs(fixed):
-        points = to_device(points, device)
-        xp = xp_of(points)
-        mapped = transform.map(points)
-        shifts = (mapped - points) @ xp.asarray(moving.point_to_index[:3, :3]).T
-        matrix = start[:3].copy()
-        matrix[:, 3] += planes.start * matrix[:, 2]
-        yield planes, to_device(matrix.astype(dtype), device), shifts.astype(dtype)
+        if field is None:
+            points = to_device(points, device)
+            moved = transform.map(points) - points
+        else:
+            moved = to_device(field.array[planes], device)
+        turn = xp_of(moved).asarray((moving.point_to_index @ then)[:3, :3])
+        start = matrix[:3].copy()
+        start[:, 3] += planes.start * start[:, 2]
+        yield planes, to_device(start.astype(dtype), device), (moved @ turn.T).astype(dtype)
+
+
+def _field_on(fixed: VolumeGeometry, transform: Transform) -> tuple[DisplacementField | None, HostArray]:
+    """The field on this very grid that a transform begins with, if the rest is linear, and that rest's matrix."""
+    *rest, first = parts_of(transform)
+    field = first.displacement if isinstance(first, VelocityField) else first
+    then = Chain(tuple(rest)).affine if rest else np.eye(4)
+    if isinstance(field, DisplacementField) and field.geometry == fixed and then is not None:
+        return field, then
+    return None, np.eye(4)
 
 
 def runs_of(out: Array) -> tuple[int, int]:

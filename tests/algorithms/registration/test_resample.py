@@ -10,8 +10,8 @@ from scipy import ndimage
 import some_transforms as some
 from scanmill.algorithms.registration.resample import resample
 from scanmill.data import Labels, Volume
-from scanmill.data.transforms import Affine, DisplacementField, Rigid, Translation, displacement
-from scanmill.errors import SpecError
+from scanmill.data.transforms import Affine, Rigid, Transform, Translation, VelocityField, displacement
+from scanmill.errors import InputError, SpecError
 from scanmill.geometry import VolumeGeometry
 
 THEIRS = {"linear": sitk.sitkLinear, "cubic": sitk.sitkBSpline3, "nearest": sitk.sitkNearestNeighbor}
@@ -39,6 +39,7 @@ def small_transforms():
         "nothing": (None, sitk.Transform(3, sitk.sitkIdentity)),
         "a turn": (turn, turned),
         "a field": (bent, bending),
+        "a turned field": (turn @ bent, sitk.CompositeTransform([turned, bending])),
         "a chain": (turn @ free @ bent, sitk.CompositeTransform([turned, freely, bending])),
     }
 
@@ -106,6 +107,13 @@ def test_a_chain_is_one_interpolation():
     np.testing.assert_allclose(once.array, image.array, atol=1e-9)
 
 
+def test_a_velocity_bends_an_image_as_its_flow_does():
+    velocity = VelocityField(some.smooth_vectors(FIXED, 1.0), FIXED)
+    image = noise(MOVING)
+    expected = resample(image, FIXED, velocity.displacement)
+    np.testing.assert_array_equal(resample(image, FIXED, velocity).array, expected.array)
+
+
 @given(seed=st.integers(0, 2**31))
 @settings(max_examples=20, deadline=None)
 def test_a_linear_function_is_carried_exactly(seed):
@@ -157,13 +165,13 @@ def test_every_type_of_number(dtype, how):
 def test_places_that_are_no_number_are_outside():
     grid = VolumeGeometry((3, 4, 5))
 
-    class Nowhere(DisplacementField):
+    class Nowhere(Transform):
         def _map(self, points):
             return np.where(points[..., :1] == 2, np.nan, points)
 
     image = noise(grid)
     for how in ("nearest", "label", "linear", "cubic"):
-        found = resample(image, grid, Nowhere(np.zeros((3, 4, 5, 3)), grid), interpolation=how, outside=-7.0).array
+        found = resample(image, grid, Nowhere(), interpolation=how, outside=-7.0).array
         assert (found[..., 2] == -7).all()
         np.testing.assert_allclose(np.delete(found, 2, axis=2), np.delete(image.array, 2, axis=2), atol=1e-9)
 
@@ -177,5 +185,7 @@ def test_what_does_not_suit_is_refused():
         resample(labels, grid, outside=-1)
     with pytest.raises(SpecError, match="real numbers: got complex64"):
         resample(Volume(np.ones(grid.shape, np.complex64), grid), grid)
+    with pytest.raises(InputError, match="not finite; interpolate linearly"):
+        resample(Volume(np.full(grid.shape, np.nan), grid), grid, interpolation="cubic")
     with pytest.raises(SpecError, match="got sinc"):
         resample(noise(grid), grid, interpolation="sinc")

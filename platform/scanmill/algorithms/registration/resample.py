@@ -10,7 +10,7 @@ import numpy as np
 from scanmill.arrays import Array, device_of, ndimage_of, use_device, xp_of
 from scanmill.data import Labels, Volume
 from scanmill.data.transforms import Transform
-from scanmill.errors import SpecError
+from scanmill.errors import InputError, SpecError
 from scanmill.geometry import VolumeGeometry
 from scanmill.operators.grid_places import places_of, runs_of
 
@@ -34,8 +34,8 @@ def resample(
     neighbours' linear weights, or ``nearest``. A voxel reaches half its size beyond the outermost centres, as in ITK;
     further out the result is ``outside``. Thin the image out first (a low pass) where the grid is much coarser.
 
-    Raises SpecError for an interpolation that does not suit, or an ``outside`` that the type cannot hold. Source of the
-    splines: Unser (IEEE Signal Process Mag 16(6):22, 1999).
+    Raises SpecError for an interpolation that does not suit or an ``outside`` that the type cannot hold, InputError for
+    NaN under ``cubic``. Source of the splines: Unser (IEEE Signal Process Mag 16(6):22, 1999).
 
     >>> row = Volume(np.array([[[0.0, 10.0, 20.0]]], np.float32), VolumeGeometry((1, 1, 3)))
     >>> from scanmill.data.transforms import Translation
@@ -76,7 +76,11 @@ def _prepared(array: Array, how: str) -> Array:
         return xp.ascontiguousarray(array)
     real = np.float64 if array.dtype == np.float64 else np.float32
     array = xp.ascontiguousarray(array, dtype=real)
-    return ndimage_of(array).spline_filter(array, order=3, output=real, mode="mirror") if how == "cubic" else array
+    if how != "cubic":
+        return array
+    if not bool(xp.isfinite(array).all()):
+        raise InputError("cubic interpolation would spread what is not finite", do="interpolate linearly, or fill it")
+    return ndimage_of(array).spline_filter(array, order=3, output=real, mode="mirror")
 
 
 def _looked_up(

@@ -37,7 +37,7 @@ def _determinants(transform: Transform, grid: VolumeGeometry) -> HostArray:
         else _across_a_plane(transform, grid, points, axis)
         for axis in range(3)
     ]
-    turned = np.linalg.det(np.stack(columns, axis=-1))
+    turned = np.einsum("...i,...i->...", columns[0], np.cross(columns[1], columns[2]))
     return np.asarray(turned / np.linalg.det(np.asarray(grid.direction)))
 
 
