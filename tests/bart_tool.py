@@ -4,6 +4,7 @@ An array (..., z, y, x) in memory order is a file of BART's with its axes revers
 (set, coil, z, y, x) maps, (coil, spoke, sample, 1) radial k-space with (spoke, sample, 3) for its trajectory.
 """
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -33,6 +34,11 @@ class Bart:
         array = np.fromfile(self.folder / f"{name}.cfl", np.complex64).reshape(sizes[::-1])
         return array[(0,) * next((i for i, n in enumerate(array.shape) if n > 1), array.ndim - 1)]
 
-    def __call__(self, *words: object) -> None:
-        """``bart`` with these words."""
-        subprocess.run(["bart", *map(str, words)], cwd=self.folder, check=True, capture_output=True)
+    def __call__(self, *words: object) -> str:
+        """``bart`` with these words, in one thread: where cores are shared its threads wait for each other. What it
+        said."""
+        alone = os.environ | {"OMP_NUM_THREADS": "1"}
+        told = subprocess.run(
+            ["bart", *map(str, words)], cwd=self.folder, env=alone, check=True, capture_output=True, text=True
+        )
+        return told.stdout

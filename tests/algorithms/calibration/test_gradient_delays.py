@@ -1,10 +1,9 @@
-"""RING finds the delays that were put in, and those of a measured head."""
-
-import subprocess
+"""RING finds the delays that were put in, and those of a scanner."""
 
 import numpy as np
 import pytest
 
+import radial_spokes
 from scanmill.algorithms.calibration import gradient_delays
 from scanmill.errors import InputError
 from scanmill.geometry import Trajectory, VolumeGeometry
@@ -15,8 +14,6 @@ from scanmill.phantoms.kspace import acquire_kspace
 GRID = VolumeGeometry.centered((1, 96, 96), (2.6, 2.6, 5.0))
 DELAYS = np.array([[0.6, 0.1], [0.1, -0.4]])
 OBJECT = shepp_logan_2d(unit=1.0).moved((11.0, -7.0, 0.0))
-GIVEN = np.array([[-0.651670, -0.000881], [-0.000881, -0.614225]])
-"""Of the measured head, its axes in the order (x, y)."""
 
 
 def scan(told, *, sigma=0.0, n_coils=6, delays=DELAYS, seed=0):
@@ -53,29 +50,21 @@ def test_honest_spokes_have_no_delays():
 
 
 @pytest.fixture(scope="module")
-def head(data_folder):
-    """Spokes (coil, shot, sample) of a head, and the points (shot, sample, 2) where they were meant to lie."""
-    samples = np.fromfile(data_folder / "mr_kspace_radial_head" / "kMB1_top_SP29.cfl", np.complex64)
-    phi, r = 2 * np.pi * np.arange(29) / 29, np.arange(384) - 191.5
-    points = np.stack([r * np.sin(phi)[:, None], r * np.cos(phi)[:, None]], axis=-1)
-    return samples.reshape((384, 29, 16), order="F").transpose(2, 1, 0), points
+def spokes(data_folder):
+    """Measured spokes (coil, shot, sample), and the points (shot, sample, 2) where they were meant to lie."""
+    return radial_spokes.spokes(data_folder)[0], radial_spokes.points()
 
 
-def test_the_delays_of_a_head_are_those_its_authors_used(head):
-    samples, points = head
-    found = gradient_delays(samples, points)
-    np.testing.assert_allclose(found, GIVEN, atol=0.03)
-    np.testing.assert_allclose(gradient_delays(samples, points, reach=4.0), found, atol=0.01)
+def test_the_delays_of_a_scanner_are_those_its_users_found(spokes):
+    found = gradient_delays(*spokes)
+    np.testing.assert_allclose(found, radial_spokes.DELAYS, atol=0.03)
+    np.testing.assert_allclose(gradient_delays(*spokes, reach=4.0), found, atol=0.01)
 
 
-def test_the_delays_of_a_head_are_those_of_bart(head, bart):
-    samples, points = head
-    along = np.concatenate([points, np.zeros((*points.shape[:2], 1))], axis=-1)
-    bart.write(points=along, samples=samples[..., None])
-    told = subprocess.run(
-        ["bart", "estdelay", "points", "samples"], cwd=bart.folder, check=True, capture_output=True, text=True
-    )
-    xx, yy, xy = map(float, told.stdout.strip().split(":"))
+def test_the_delays_of_a_scanner_are_those_of_bart(spokes, bart):
+    samples, points = spokes
+    bart.write(points=np.pad(points, [(0, 0), (0, 0), (0, 1)]), samples=samples[..., None])
+    xx, yy, xy = map(float, bart("estdelay", "points", "samples").strip().split(":"))
     np.testing.assert_allclose(gradient_delays(samples, points), [[xx, xy], [xy, yy]], atol=0.04)
 
 

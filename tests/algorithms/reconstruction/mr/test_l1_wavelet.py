@@ -1,15 +1,13 @@
-"""l1-wavelet SENSE: against its condition of optimality, PyWavelets, itself one by one, and BART on real data."""
+"""l1-wavelet SENSE: against its condition of optimality, PyWavelets, and itself one by one."""
 
 import numpy as np
 import pytest
 
-import brain8
 from scanmill.algorithms.reconstruction.fista import fista
 from scanmill.algorithms.reconstruction.fista_wavelet import Details
 from scanmill.algorithms.reconstruction.mr import l1_wavelet
 from scanmill.errors import ConvergenceError, InputError, SpecError
 from scanmill.geometry import Trajectory
-from scanmill.operators.roll import RollOp
 from scanmill.operators.sense import sense_op
 from scanmill.operators.wavelet import WaveletOp
 from small_sense import assert_certified, coils, problem, slope
@@ -124,49 +122,3 @@ def test_refusals():
         l1_wavelet(op, y[:, 1:], weight=0.1)
     with pytest.raises(ConvergenceError):
         l1_wavelet(op, y * np.nan, weight=0.1)
-
-
-@pytest.fixture(scope="module")
-def brain8_undersampled(data_folder):
-    """The eightfold undersampled head, scaled to a norm of 100: (1, 8, 1, 230, 180)."""
-    k = np.fromfile(data_folder / "mr_kspace_brain8" / "ksp.cfl", np.complex64)
-    k = np.ascontiguousarray(k.reshape((180, 230, 8), order="F").transpose(2, 1, 0))[None, :, None]
-    return k * np.float32(100 / np.linalg.norm(k))
-
-
-def maps_of(bart, n_sets):
-    bart("ecalib", f"-m{n_sets}", "k", "maps")
-    return bart.read("maps").reshape(1, n_sets, 8, 1, 230, 180)
-
-
-def rss(x):
-    return np.sqrt((abs(x) ** 2).sum(axis=1))
-
-
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("n_sets", [1, 2])
-def test_within_two_per_cent_of_bart_with_the_same_maps_weight_and_basis(
-    bart, brain8_undersampled, n_sets, monkeypatch
-):
-    """BART's Daubechies basis is ours of the image moved on by -2; it counts the coarsest image too."""
-    k = brain8_undersampled
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    bart.write(k=k[0])
-    op = sense_op(maps_of(bart, n_sets), sampling_mask=(k != 0).any(axis=1))
-    bart("pics", "-e", "-n", "-w1", "-i100", "-RW:3:0:0.003", "k", "maps", "out")
-    theirs = bart.read("out").reshape(op.in_shape)
-    basis = transform_of(op) @ RollOp(op.in_shape, {-2: -2, -1: -2}, dtype=op.dtype)
-    ours = fista(op, k, Details(basis, coarsest=True, item_axis=-5), weight=0.003, bounds=(None, None), by_gram=True)
-    assert brain8.nrmse(rss(ours), rss(theirs)) < 0.02
-
-
-@pytest.mark.timeout(900)
-def test_the_published_image_of_bart_is_met(bart, data_folder, brain8_undersampled):
-    """img.cfl, made with maps and settings unknown; BART itself comes to 5.5 % of it at best."""
-    k = brain8_undersampled
-    bart.write(k=k[0])
-    op = sense_op(maps_of(bart, 2), sampling_mask=(k != 0).any(axis=1))
-    published = np.fromfile(data_folder / "mr_kspace_brain8" / "img.cfl", np.complex64)
-    published = np.sqrt((abs(published.reshape((180, 230, 2), order="F")) ** 2).sum(axis=2)).T
-    found = [rss(l1_wavelet(op, k, weight=weight, n_iterations=60))[0, 0] for weight in (0.001, 0.002)]
-    assert min(brain8.nrmse(image, published) for image in found) < 0.07

@@ -7,12 +7,7 @@ from scanmill.algorithms.reconstruction.mr import nlinv
 from scanmill.algorithms.reconstruction.mr.smooth_coils import SmoothCoilsOp
 from scanmill.errors import ConvergenceError, InputError, SpecError
 from scanmill.operators.fourier import FourierOp
-from scanmill.operators.nufft import NufftOp
 from scanmill.operators.sampling import SamplingOp
-from scanmill.operators.toeplitz import ToeplitzOp
-
-GRID = (1, 194, 192)
-"""What BART makes of this trajectory: the delays push one axis beyond 192."""
 
 
 def cartesian_op(mask, shape, dtype=np.complex64):
@@ -115,46 +110,3 @@ def test_on_a_real_head_it_is_that_of_bart(brain8_full, bart):
     op = cartesian_op(mask, brain8_full.shape)
     image, _ = nlinv(op, brain8_full * mask, n_iterations=10, coil_oversampling=1.0)
     assert brain8.nrmse(image, bart.read("image")) < 0.03
-
-
-@pytest.fixture(scope="module")
-def spokes(data_folder):
-    """29 spokes of a real head, (1, 16, 29, 384)."""
-    k = np.fromfile(data_folder / "mr_kspace_radial_head" / "kMB1_top_SP29.cfl", np.complex64)
-    return np.ascontiguousarray(k.reshape((384, 29, 16), order="F").transpose(2, 1, 0))[None]
-
-
-def trajectory(sign=1):
-    """Its points (spoke, sample, 2) in cycles per field of view of 192, by SOURCE.md; ``sign`` scales the delays."""
-    phi, r = 2 * np.pi * np.arange(29) / 29, np.arange(384) - 191.5
-    spoke = np.stack([np.cos(phi), np.sin(phi)], axis=-1)
-    delays = sign * np.array([[-0.614225, -0.000881], [-0.000881, -0.651670]])
-    points = r[:, None] * spoke[:, None] + (spoke @ delays)[:, None]
-    return points[..., ::-1] / 2
-
-
-@pytest.mark.long
-def test_of_29_spokes_it_is_that_of_bart(spokes, bart):
-    points = trajectory()
-    bart.write(k=spokes[0][..., None], points=np.pad(points, [(0, 0), (0, 0), (0, 1)]))
-    bart("nlinv", "-i", 10, "-t", "points", "k", "image")
-    theirs = bart.read("image")
-    assert theirs.shape == GRID[1:]
-    shape = (1, 16, *GRID)
-    image, _ = nlinv(NufftOp(points, shape), spokes, gram=ToeplitzOp(points, shape), n_iterations=10)
-    assert brain8.nrmse(image, theirs) < 0.1
-
-
-@pytest.mark.long
-def test_held_out_spokes_agree_better_with_the_delays_of_the_scanner(spokes):
-    """Than with none, and than with delays of the other sign."""
-    held_out = np.arange(29) % 7 == 3
-    shape, residuals = (1, 16, 1, 192, 192), []
-    for sign in (1, 0, -1):
-        seen, unseen = trajectory(sign)[~held_out], trajectory(sign)[held_out]
-        image, coils = nlinv(
-            NufftOp(seen, shape), spokes[:, :, ~held_out], gram=ToeplitzOp(seen, shape), n_iterations=10
-        )
-        predicted, truth = NufftOp(unseen, shape)((image[:, :, None] * coils)[:, 0]), spokes[:, :, held_out]
-        residuals.append(np.linalg.norm(predicted - truth) / np.linalg.norm(truth))
-    assert residuals[0] < residuals[1] < residuals[2]

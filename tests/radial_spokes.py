@@ -1,0 +1,45 @@
+"""29 measured spokes of mr_kspace_radial_head, whose gradients were late, and how well they foretell each other."""
+
+from pathlib import Path
+
+import numpy as np
+
+from scanmill.algorithms.reconstruction.mr import nlinv
+from scanmill.operators.nufft import NufftOp
+from scanmill.operators.toeplitz import ToeplitzOp
+
+N_SPOKES, N_SAMPLES, MATRIX = 29, 384, 192
+DELAYS = np.array([[-0.651670, -0.000881], [-0.000881, -0.614225]])
+"""What the authors of the data used, in samples, axes in the order (x, y)."""
+NONE = np.zeros((2, 2))
+N_FOLDS = 7
+
+
+def spokes(data_folder: Path) -> np.ndarray:
+    """K-space (1, 16, 29, 384)."""
+    k = np.fromfile(data_folder / "mr_kspace_radial_head" / "kMB1_top_SP29.cfl", np.complex64)
+    return np.ascontiguousarray(k.reshape((N_SAMPLES, N_SPOKES, 16), order="F").transpose(2, 1, 0))[None]
+
+
+def points(delays: np.ndarray = NONE) -> np.ndarray:
+    """(spoke, sample, 2) in samples, two of which are one cycle per field of view; by the notes on the data."""
+    phi, r = 2 * np.pi * np.arange(N_SPOKES) / N_SPOKES, np.arange(N_SAMPLES) - 191.5
+    direction = np.stack([np.sin(phi), np.cos(phi)], axis=-1)
+    return r[:, None] * direction[:, None] + (direction @ delays)[:, None]
+
+
+def reconstructed(
+    k: np.ndarray, delays: np.ndarray, chosen: np.ndarray | slice = slice(None), *, grid=(1, MATRIX, MATRIX)
+) -> tuple[np.ndarray, np.ndarray]:
+    """NLINV of the chosen spokes, ten iterations: the image and its coils."""
+    seen, shape = points(delays)[chosen] / 2, (1, k.shape[1], *grid)
+    return nlinv(NufftOp(seen, shape), k[:, :, chosen], gram=ToeplitzOp(seen, shape), n_iterations=10)
+
+
+def unforeseen(k: np.ndarray, delays: np.ndarray, fold: int) -> float:
+    """‖A (ρ c) - y‖ / ‖y‖ on every seventh spoke, of the image of the others."""
+    held_out = np.arange(N_SPOKES) % N_FOLDS == fold
+    image, coils = reconstructed(k, delays, ~held_out)
+    there, truth = points(delays)[held_out] / 2, k[:, :, held_out]
+    predicted = NufftOp(there, (1, k.shape[1], 1, MATRIX, MATRIX))((image[:, :, None] * coils)[:, 0])
+    return float(np.linalg.norm(predicted - truth) / np.linalg.norm(truth))
