@@ -9,10 +9,12 @@ TESTS ?= not long
 export MLFLOW_DISABLE_TELEMETRY = true
 export DO_NOT_TRACK = true
 
-.PHONY: help demo test test-all check bench-engine bench-projection measured-data bench-ct bench-mri ct-corrections ct-convergence helical-ct warm clean
+TARGETS = demo test test-all check bench-engine bench-projection bench-ct bench-mri measured-data mri-measured \
+  ct-corrections ct-convergence helical-ct warm clean
+.PHONY: help $(TARGETS)
 
 help:
-	@echo "make demo | test | test-all | check | bench-engine | bench-projection | measured-data | bench-ct | bench-mri | ct-corrections | ct-convergence | helical-ct | clean"
+	@echo make $(TARGETS)
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Scanmill needs Python 3.11 or newer: make PYTHON=python3.12")'
@@ -72,6 +74,9 @@ ct-convergence: $(VENV)/installed warm
 
 helical-ct: $(VENV)/installed-dev warm
 	$(BIN)/python benchmarks/helical_cohort.py
+
+mri-measured: $(VENV)/installed-bench warm
+	$(BIN)/python benchmarks/mri_measured.py
 
 clean:
 	rm -rf $(VENV) build dist demo runs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
