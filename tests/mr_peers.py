@@ -16,6 +16,8 @@ from scanmill.operators.wavelet import WaveletOp
 
 WEIGHTS = {"SENSE": (0.001, 0.003, 0.01, 0.03, 0.1), "l1-ESPIRiT": (0.0003, 0.001, 0.003, 0.01)}
 """Of the squares and of the wavelets."""
+WEIGHT = 0.003
+"""Of the wavelets, for the head of which an eighth was measured."""
 OF_BART = {"SENSE": "-RQ:{}", "l1-ESPIRiT": "-RW:7:0:{}"}
 N_ITERATIONS = {"SENSE": 30, "l1-ESPIRiT": 100}
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bart_tool import Bart
 from scanmill.algorithms.reconstruction.mr import nlinv
 from scanmill.operators.nufft import NufftOp
 from scanmill.operators.toeplitz import ToeplitzOp
@@ -13,6 +14,8 @@ DELAYS = np.array([[-0.651670, -0.000881], [-0.000881, -0.614225]])
 """What the authors of the data used, in samples, axes in the order (x, y)."""
 NONE = np.zeros((2, 2))
 N_FOLDS = 7
+GRID_OF_BART = (1, 194, 192)
+"""What BART makes of these points: the delays push one axis beyond 192."""
 
 
 def spokes(data_folder: Path) -> np.ndarray:
@@ -43,3 +46,21 @@ def unforeseen(k: np.ndarray, delays: np.ndarray, fold: int) -> float:
     there, truth = points(delays)[held_out] / 2, k[:, :, held_out]
     predicted = NufftOp(there, (1, k.shape[1], 1, MATRIX, MATRIX))((image[:, :, None] * coils)[:, 0])
     return float(np.linalg.norm(predicted - truth) / np.linalg.norm(truth))
+
+
+def of_bart(bart: Bart, k: np.ndarray) -> np.ndarray:
+    """Its image of all spokes with the delays, ten iterations, on its own grid."""
+    bart.write(k=k[0][..., None], points=_in_space(points(DELAYS) / 2))
+    bart("nlinv", "-i", 10, "-t", "points", "k", "image")
+    return bart.read("image").reshape(GRID_OF_BART)
+
+
+def delays_of_bart(bart: Bart, k: np.ndarray) -> np.ndarray:
+    """Its estimate of the delays, axes in the order (x, y)."""
+    bart.write(k=k[0][..., None], points=_in_space(points()))
+    xx, yy, xy = map(float, bart("estdelay", "points", "k").strip().split(":"))
+    return np.array([[xx, xy], [xy, yy]])
+
+
+def _in_space(points: np.ndarray) -> np.ndarray:
+    return np.pad(points, [(0, 0), (0, 0), (0, 1)])

@@ -7,8 +7,6 @@ import mr_peers
 from scanmill.algorithms.reconstruction.mr import l1_wavelet
 from scanmill.operators.sense import sense_op
 
-WEIGHT = 0.003
-
 
 @pytest.fixture(scope="module")
 def k(data_folder):
@@ -20,7 +18,7 @@ def test_the_published_image_is_met(k, data_folder):
     """It was made with maps and settings unknown: BART itself comes to 5.5 % of it at best. Maps and all are ours."""
     mask = (k != 0).any(axis=1)
     op = sense_op(brain8.maps_of(k, mask[0], n_sets=2), sampling_mask=mask)
-    image = brain8.root_of_sets(l1_wavelet(op, k, weight=WEIGHT))
+    image = brain8.root_of_sets(l1_wavelet(op, k, weight=mr_peers.WEIGHT))
     assert brain8.nrmse(image, brain8.published_image(data_folder)) < 0.07
 
 
@@ -29,6 +27,6 @@ def test_with_the_same_maps_weight_and_basis_it_is_within_two_per_cent_of_bart(k
     bart.write(k=k[0])
     bart("ecalib", f"-m{n_sets}", "k", "maps")
     op = sense_op(bart.read("maps").reshape(1, n_sets, 8, *brain8.SHAPE), sampling_mask=(k != 0).any(axis=1))
-    theirs = mr_peers.of_bart_without_shifts(bart, WEIGHT, op.in_shape)
-    ours = mr_peers.in_the_basis_of_bart(op, k, WEIGHT)
+    theirs = mr_peers.of_bart_without_shifts(bart, mr_peers.WEIGHT, op.in_shape)
+    ours = mr_peers.in_the_basis_of_bart(op, k, mr_peers.WEIGHT)
     assert brain8.nrmse(brain8.root_of_sets(ours), brain8.root_of_sets(theirs)) < 0.02
