@@ -134,26 +134,30 @@ def by_job(data, work):
     return image[None, None], row["metric.weight"] * 100 / float(np.linalg.norm(stored.astype(np.complex128)))
 
 
+def by_maps_of_bart(bart, k, mask):
+    """Magnitudes by name: BART's with our weight and with its best, and both of us in the same basis."""
+    bart.write(k=k[0])
+    bart("ecalib", "-m2", "k", "maps")
+    op = sense_op(bart.read("maps").reshape(1, 2, 8, *brain8.SHAPE), sampling_mask=mask)
+    bart("pics", "-l1", "-r0.005", "k", "maps", "x")
+    images = {
+        "best known": bart.read("x").reshape(op.in_shape),
+        "BART": mr_peers.of_bart(bart, "l1-ESPIRiT", mr_peers.WEIGHT, op.in_shape),
+        "ours, same": mr_peers.in_the_basis_of_bart(op, k, mr_peers.WEIGHT),
+        "BART, same": mr_peers.of_bart_without_shifts(bart, mr_peers.WEIGHT, op.in_shape),
+    }
+    return {name: brain8.root_of_sets(image) for name, image in images.items()}
+
+
 def published(data, bart, work):
     """The table of the second head and the white of its pictures."""
     k, reference = brain8.undersampled_kspace(data), brain8.published_image(data)
     mask, weight = (k != 0).any(axis=1), mr_peers.WEIGHT
     op = sense_op(brain8.maps_of(k, mask[0], n_sets=2), sampling_mask=mask)
-    images = {"ours": l1_wavelet(op, k, weight=weight)}
+    images = by_maps_of_bart(bart, k, mask) | {"ours": brain8.root_of_sets(l1_wavelet(op, k, weight=weight))}
     images["job"], found = by_job(data, work)
-    bart.write(k=k[0])
-    bart("ecalib", "-m2", "k", "maps")
-    op = sense_op(bart.read("maps").reshape(1, 2, 8, *brain8.SHAPE), sampling_mask=mask)
-    images["BART"] = mr_peers.of_bart(bart, "l1-ESPIRiT", weight, op.in_shape)
-    bart("pics", "-l1", "-r0.005", "k", "maps", "x")
-    images["best known"] = bart.read("x").reshape(op.in_shape)
-    same, theirs = (
-        mr_peers.in_the_basis_of_bart(op, k, weight),
-        mr_peers.of_bart_without_shifts(bart, weight, op.in_shape),
-    )
-    images = {name: brain8.root_of_sets(image) for name, image in images.items()}
     error = {name: brain8.nrmse(image, reference) for name, image in images.items()}
-    against = brain8.nrmse(brain8.root_of_sets(same), brain8.root_of_sets(theirs))
+    against = brain8.nrmse(images["ours, same"], images["BART, same"])
     lines = [
         ["ours, our maps", "the published image", weight, f"**{error['ours']:.2%}**", "7 %"],
         ["the job above", "the published image", f"{found:.4f}, found", f"**{error['job']:.2%}**", "7 %"],
@@ -161,8 +165,8 @@ def published(data, bart, work):
         ["BART, `pics -l1 -r0.005`", "the published image", "0.005 of its scale", f"{error['best known']:.2%}", ""],
         ["ours, BART's maps and basis", "BART, the same", weight, f"**{against:.2%}**", "2 %"],
     ]
-    fitted = {name: plane(image) * factor(image, reference) for name, image in images.items()}
-    shown = [(f"{name}: {error[name]:.2%}", fitted[name]) for name in ("ours", "BART")]
+    fitted = {name: plane(images[name]) * factor(images[name], reference) for name in ("ours", "BART")}
+    shown = [(f"{name}: {error[name]:.2%}", image) for name, image in fitted.items()]
     line = [("published", plane(reference)), *shown, *differences(plane(reference), shown)]
     sheet(DOCS / "images/mri-eighth.png", [line], white_of(reference))
     return table(["image", "beside", "weight", "NRMSE", "bound"], lines), share(white_of(reference), reference)
