@@ -9,7 +9,7 @@ import numpy as np
 
 from scanmill.arrays import Array, HostArray, is_device_array, to_device, xp_of
 from scanmill.data.transforms import Chain, DisplacementField, Transform, VelocityField, parts_of
-from scanmill.data.transforms.displacement import slabs
+from scanmill.data.transforms.displacement import plane_slices
 from scanmill.geometry import VolumeGeometry
 
 Places = tuple[slice, Array, Array]
@@ -32,12 +32,10 @@ def places_of(
         return
     field, then = _field_on(fixed, transform)
     matrix = moving.point_to_index @ then @ fixed.index_to_point
-    for planes, points in slabs(fixed):
-        if field is None:
-            points = to_device(points, device)
-            moved = transform.map(points) - points
-        else:
-            moved = to_device(field.array[planes], device)
+    for planes in plane_slices(fixed):
+        moved = to_device(
+            _displaced(fixed, planes, transform, device) if field is None else field.array[planes], device
+        )
         turn = xp_of(moved).asarray((moving.point_to_index @ then)[:3, :3])
         start = matrix[:3].copy()
         start[:, 3] += planes.start * start[:, 2]
@@ -52,6 +50,12 @@ def _field_on(fixed: VolumeGeometry, transform: Transform) -> tuple[Displacement
     if isinstance(field, DisplacementField) and field.geometry == fixed and then is not None:
         return field, then
     return None, np.eye(4)
+
+
+def _displaced(fixed: VolumeGeometry, planes: slice, transform: Transform, device: str) -> Array:
+    _, ny, nx = fixed.shape
+    points = to_device(fixed.crop(planes, slice(0, ny), slice(0, nx)).voxel_points(), device)
+    return transform.map(points) - points
 
 
 def runs_of(out: Array) -> tuple[int, int]:

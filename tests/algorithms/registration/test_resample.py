@@ -189,3 +189,16 @@ def test_what_does_not_suit_is_refused():
         resample(Volume(np.full(grid.shape, np.nan), grid), grid, interpolation="cubic")
     with pytest.raises(SpecError, match="got sinc"):
         resample(noise(grid), grid, interpolation="sinc")
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("how", ["nearest", "label", "linear", "cubic"])
+@pytest.mark.parametrize("kind", small_transforms())
+def test_the_gpu_agrees_with_the_cpu(how, kind):
+    cupy = pytest.importorskip("cupy", reason="no CuPy here: needs a CUDA device")
+    if cupy.cuda.runtime.getDeviceCount() == 0:
+        pytest.skip("no CUDA device here")
+    image, transform = noise(MOVING, np.float32), small_transforms()[kind][0]
+    expected = resample(image, FIXED, transform, interpolation=how).array
+    there = resample(image.with_array(cupy.asarray(image.array)), FIXED, transform, interpolation=how).array
+    assert np.linalg.norm(cupy.asnumpy(there) - expected) <= 1e-4 * np.linalg.norm(expected)

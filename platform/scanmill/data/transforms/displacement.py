@@ -66,8 +66,14 @@ class DisplacementField(Transform):
 
 def slabs(grid: VolumeGeometry) -> Iterator[tuple[slice, HostArray]]:
     """Slices of planes with their points (z, y, x, 3) in mm, about a million at a time."""
+    _, ny, nx = grid.shape
+    for planes in plane_slices(grid):
+        yield planes, grid.crop(planes, slice(0, ny), slice(0, nx)).voxel_points()
+
+
+def plane_slices(grid: VolumeGeometry) -> Iterator[slice]:
+    """Slices of planes, about a million points each."""
     nz, ny, nx = grid.shape
     n_planes = max(1, SLAB_VOXELS // (ny * nx))
     for start in range(0, nz, n_planes):
-        planes = slice(start, min(nz, start + n_planes))
-        yield planes, grid.crop(planes, slice(0, ny), slice(0, nx)).voxel_points()
+        yield slice(start, min(nz, start + n_planes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from scanmill.arrays import HostArray, to_host
-from scanmill.data.transforms.displacement import SLAB_VOXELS
+from scanmill.data.transforms.displacement import plane_slices
 from scanmill.data.transforms.transform import Transform
 from scanmill.data.volume import Volume
 from scanmill.geometry import VolumeGeometry
@@ -18,13 +18,11 @@ def jacobian_determinant(transform: Transform, grid: VolumeGeometry) -> Volume:
     an axis with one plane, over half a voxel.
     """
     nz, ny, nx = grid.shape
-    n_planes = max(1, SLAB_VOXELS // (ny * nx))
     out = np.empty(grid.shape, np.float32)
-    for start in range(0, nz, n_planes):
-        stop = min(nz, start + n_planes)
-        low, high = max(0, start - 1), min(nz, stop + 1)
+    for planes in plane_slices(grid):
+        low, high = max(0, planes.start - 1), min(nz, planes.stop + 1)
         part = grid.crop(slice(low, high), slice(0, ny), slice(0, nx))
-        out[start:stop] = _determinants(transform, part)[start - low : stop - low]
+        out[planes] = _determinants(transform, part)[planes.start - low : planes.stop - low]
     return Volume(out, grid)
 
 
