@@ -20,6 +20,7 @@ from scanmill.algorithms import reconstruction as ct
 from scanmill.data import Projections
 from scanmill.geometry import ScanGeometry, VolumeGeometry
 from scanmill.operators.projection import ProjectionOp
+from scanmill.operators.stack import StackOp
 from scanmill.phantoms import shepp_logan_2d, shepp_logan_3d
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -37,7 +38,9 @@ class Case:
     photons: float
     tv: float
     wavelet: float
+    nuclear: float
     pwls: float
+    exact: np.ndarray
     emission: np.ndarray
     quick: bool
 
@@ -58,14 +61,16 @@ class Case:
         return float(np.sqrt(np.sum(1 / ct.photon_weights(self.lines))) / np.linalg.norm(self.y))
 
 
-def case(title, phantom, scan, grid, *, photons=1e6, tv, wavelet, pwls, quick):
+def case(title, phantom, scan, grid, *, photons=1e6, tv, wavelet, nuclear, pwls, quick):
     rng = np.random.default_rng(0)
     exact = phantom.line_integrals(scan, supersampling=4)
     counts = np.maximum(rng.poisson(photons * np.exp(-exact)), 0.5)
     lines = Projections(-np.log(counts / photons).astype(np.float32), scan, photons=photons)
     emission = (rng.poisson(photons / 100 * np.maximum(exact, 0)) / (photons / 100)).astype(np.float32)
     truth = phantom.voxels(grid, supersampling=5).array
-    return Case(title, lines, ProjectionOp(grid, scan), truth, photons, tv, wavelet, pwls, emission, quick)
+    return Case(
+        title, lines, ProjectionOp(grid, scan), truth, photons, tv, wavelet, nuclear, pwls, exact, emission, quick
+    )
 
 
 def cases(quick):
@@ -77,12 +82,33 @@ def cases(quick):
         source_to_detector=1000.0,
     )  # fmt: skip
     head, ball = shepp_logan_2d(), shepp_logan_3d()
-    yield case("180 views, 10⁶ photons", head, full, grid, tv=3.0, wavelet=1.5, pwls=2e8, quick=quick)
+    yield case("180 views, 10⁶ photons", head, full, grid, tv=3.0, wavelet=1.5, nuclear=300.0, pwls=2e8, quick=quick)
     yield case(
-        "20 views, 10⁶ photons", head, full.views(slice(0, None, 9)), grid, tv=0.2, wavelet=0.1, pwls=3e7, quick=quick
+        "20 views, 10⁶ photons",
+        head,
+        full.views(slice(0, None, 9)),
+        grid,
+        tv=0.2,
+        wavelet=0.1,
+        nuclear=30.0,
+        pwls=3e7,
+        quick=quick,
     )
-    yield case("180 views, 2000 photons", head, full, grid, photons=2e3, tv=2.0, wavelet=4.0, pwls=5e5, quick=quick)
-    yield case("cone, 48 views, 10⁶ photons", ball, cone, cube, tv=10.0, wavelet=6.0, pwls=1e9, quick=quick)
+    yield case(
+        "180 views, 2000 photons",
+        head,
+        full,
+        grid,
+        photons=2e3,
+        tv=2.0,
+        wavelet=4.0,
+        nuclear=1000.0,
+        pwls=5e5,
+        quick=quick,
+    )
+    yield case(
+        "cone, 48 views, 10⁶ photons", ball, cone, cube, tv=10.0, wavelet=6.0, nuclear=4000.0, pwls=1e9, quick=quick
+    )
 
 
 def filtered(c):
@@ -92,6 +118,20 @@ def filtered(c):
 def few(c, at_least=1):
     """Ten subsets, or as many as the views allow."""
     return min(10, len(c.y) // at_least)
+
+
+def low_rank(c, see):
+    """Four energies of one object, each with its own noise and a quarter of the photons; judged is their mean."""
+    rng, shares = np.random.default_rng(1), np.array([1.0, 0.9, 0.8, 0.7], np.float32)
+    counts = rng.poisson(c.photons / len(shares) * np.exp(-shares[:, None, None, None] * c.exact))
+    y = -np.log(np.maximum(counts, 0.5) / (c.photons / len(shares))).astype(np.float32)
+    op = StackOp([c.op] * len(shares))
+
+    def judged(status):
+        mean = np.tensordot(shares, status.image, 1) / (shares @ shares)
+        return see(replace(status, image=mean))
+
+    return ct.fista_nuclear(op, y, weight=c.nuclear, n_iterations=c.n(100), callback=judged)
 
 
 METHODS = {
@@ -116,6 +156,7 @@ METHODS = {
         lambda c, see: ct.fista_wavelet(c.op, c.y, weight=c.wavelet, n_iterations=c.n(100), callback=see),
         "#bcbd22",
     ),
+    "low rank (4 energies)": (low_rank, "#e377c2"),
     "PWLS (Huber)": (
         lambda c, see: ct.pwls(
             c.op, c.y, ct.photon_weights(c.lines), weight=c.pwls, delta=1e-3, n_subsets=few(c, 10),
