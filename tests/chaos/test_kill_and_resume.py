@@ -85,7 +85,7 @@ def done_rows(out):
 @pytest.mark.ray
 @pytest.mark.xdist_group("ray")
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize(("n", "kills"), [(60, 3), pytest.param(240, 20, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("n", "kills"), [(40, 2), pytest.param(240, 20, marks=pytest.mark.long)])
 def test_nothing_is_lost_and_nothing_doubled(make_cohort, tmp_path, n, kills):
     chance = random.Random(7)
     make_cohort(n).write(tmp_path / "cohort.parquet")

@@ -22,7 +22,8 @@ ROD_RADIUS, LENGTH = 12.0, 400.0
 RODS_HU = {"lung": -800.0, "fat": -100.0, "soft": 60.0, "bone": 400.0}
 CENTERS = {"lung": (55.0, 0.0), "fat": (0.0, -45.0), "soft": (-55.0, 0.0), "bone": (0.0, 45.0), "water": (0.0, 0.0)}
 TRUTH_HU = {**RODS_HU, "water": 0.0}
-METHODS = ("wfbp", "pwls")
+BOUND_HU = {"wfbp": 5.0, "pwls": 3.0}
+METHODS = tuple(BOUND_HU)
 JOB = Path(__file__).parents[2] / "jobs" / "ct_helical_chest.yaml"
 GRID = {"size": [20, 224, 224], "spacing": [1.0, 1.0, 1.2]}
 REGIONS = [
@@ -59,9 +60,11 @@ def phantom():
     return Phantom((body, *rods))
 
 
-def write_ten(folder, *, seed, **sizes):
-    """Ten folders of files below ``folder``."""
+def write_ten(folder, *, seed, names=(*SOUND, *DAMAGED), **sizes):
+    """Ten folders of files below ``folder``, or those of the given names."""
     for number, (name, options) in enumerate({**SOUND, **DAMAGED}.items()):
+        if name not in names:
+            continue
         write_scan(
             folder / name, phantom(), photons=PHOTONS, seed=1000 * seed + number, water=WATER_PER_MM,
             series=f"{seed}.{number}", patient=f"TEN-{number}", **{**SIZES, **sizes, **options},
@@ -80,10 +83,10 @@ def write_job(path):
     return path
 
 
-def run_cohort(work, seed):
-    """Write ten scans, make a cohort of them and run the job on Ray: the run's folder, and its rows by scan."""
+def run_cohort(work, seed, names=(*SOUND, *DAMAGED)):
+    """Write the scans, make a cohort of them and run the job on Ray: the run's folder, and its rows by scan."""
     scans, cohort = work / f"scans-{seed}", work / f"ten-{seed}.parquet"
-    write_ten(scans, seed=seed)
+    write_ten(scans, seed=seed, names=names)
     _command("cohort", "build", scans, "--project", "ten", "-o", cohort)
     job = write_job(work / "job.yaml")
     summary = _command("run", job, "--cohort", cohort, "--out", work / "runs", fine=(0, 3))

@@ -52,6 +52,7 @@ def test_polynomial_coils_are_found(scan):
     assert np.linalg.norm(product - coil_images) < 0.02 * np.linalg.norm(coil_images)
 
 
+@pytest.mark.long
 def test_an_undersampled_phantom_unfolds(make_scan):
     mask = regular(96, 3, n_calibration=24)[:, None]
     scan = make_scan(sampling_mask=mask[None, None, None])
@@ -89,6 +90,7 @@ def test_the_head_is_fitted_as_well_as_by_sigpy(brain8_full):
     assert error(found.coil_sensitivities[0, 0]) < 1.1 * error(theirs)
 
 
+@pytest.mark.long
 def test_a_batch_comes_out_as_one_by_one(scan):
     mask = regular(96, 2, n_calibration=24)[:, None]
     samples = scan.samples * mask
