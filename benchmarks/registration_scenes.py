@@ -26,7 +26,8 @@ MARGIN = 16
 """Voxels of 1 mm around the atlas, lest the moved brain leaves the image."""
 ANGLES, STRETCHES, SHEAR, SHIFT = np.radians([8.0, -6.0, 10.0]), (1.05, 0.96, 1.03), 0.03, np.array([7.0, -5.0, 4.0])
 FIELD_SIGMA_MM, FIELD_PEAK_MM = 12.0, 8.0
-GAMMA, BIAS, NOISE = 0.8, 0.2, 0.03
+GAMMA, BIAS, BIAS_SIGMA_MM, NOISE = 0.8, 0.2, 40.0, 0.03
+"""The bias is the brightness's range over the brain; the noise is told in units of the whole range of grey values."""
 N_PARCELS = 60
 """Clusters of the brain's places; with two tissues 120 labels."""
 GM, WM = 1, 2
@@ -49,7 +50,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Errors:
-    """Distances from the truth over the brain in mm, Dice of grey and white matter and the mean of all parcels, det J."""
+    """Over the brain: distances from the truth in mm, Dice of grey and white matter and the parcels' mean, det J."""
 
     rms: float
     median: float
@@ -67,7 +68,7 @@ class Errors:
 
 
 def scene(kind: Kind, seed: int = 0, spacing_mm: float = 2.0) -> Scene:
-    """One pair: ``rigid`` and ``multi`` have their contrast inverted, ``mono`` and ``multi`` are affine and deformed."""
+    """One pair: ``rigid`` and ``multi`` with the contrast inverted, ``mono`` and ``multi`` affine and deformed."""
     fixed, labels, mask = anatomy(spacing_mm)
     rng = np.random.default_rng(seed)
     linear = _linear(kind, rng, mask)
@@ -122,16 +123,21 @@ def _linear(kind, rng, mask):
 
 
 def _field(rng):
-    """Smoothed noise on the grid of 2 mm, whatever the images' grid is; it peaks in the brain and must not fold."""
-    image, _, mask = anatomy(2.0)
-    shape, sigma = (3, *image.geometry.shape), (0.0, *[FIELD_SIGMA_MM / 2] * 3)
-    noise = np.moveaxis(ndimage.gaussian_filter(rng.standard_normal(shape), sigma, mode="wrap"), 0, -1)
-    peak = np.linalg.norm(noise[mask.array], axis=-1).max()
-    field = DisplacementField(noise * (FIELD_PEAK_MM / peak), image.geometry)
-    least = float(jacobian_determinant(field, image.geometry).array.min())
+    """A smooth field on the grid of 2 mm, whatever the images' grid is; it peaks in the brain and must not fold."""
+    grid = anatomy(2.0)[0].geometry
+    noise, brain = _smooth(rng, 3, FIELD_SIGMA_MM)
+    field = DisplacementField(noise * (FIELD_PEAK_MM / np.linalg.norm(noise[brain], axis=-1).max()), grid)
+    least = float(jacobian_determinant(field, grid).array.min())
     if least <= 0:
         raise ValueError(f"the field of this seed folds: least det J {least:.2f}; take another seed")
     return field
+
+
+def _smooth(rng, n, sigma_mm):
+    """Noise (z, y, x, n) on the grid of 2 mm under a Gaussian, and the brain's mask."""
+    mask = anatomy(2.0)[2].array
+    noise = ndimage.gaussian_filter(rng.standard_normal((n, *mask.shape)), (0.0, *[sigma_mm / 2] * 3), mode="wrap")
+    return np.moveaxis(noise, 0, -1), mask
 
 
 def _moved(image, labels, linear, field):
@@ -157,11 +163,12 @@ def _places(grid, points):
 def _seen(image, grid, rng, *, inverted):
     """As a scanner of another kind would see it: contrast, bias and noise."""
     contrast = _inverted(image) if inverted else image**GAMMA
-    direction = rng.standard_normal(3)
-    wave = np.pi / 180 * direction / np.linalg.norm(direction)
-    bias = np.concatenate([np.sin(points @ wave) for _, points in slabs(grid)])
+    coarse, (noise, brain) = anatomy(2.0)[0].geometry, _smooth(rng, 1, BIAS_SIGMA_MM)
+    bias = BIAS * noise[..., 0] / np.ptp(noise[brain])
+    for planes, points in slabs(grid):
+        contrast[planes] *= 1 + ndimage.map_coordinates(bias, _places(coarse, points), order=1, mode="nearest")
     real, imaginary = NOISE * rng.standard_normal((2, *grid.shape), dtype=np.float32)
-    return (1000 * np.hypot(contrast * (1 + BIAS * bias) + real, imaginary)).astype(np.float32)
+    return (1000 * np.hypot(contrast + real, imaginary)).astype(np.float32)
 
 
 def _inverted(image):
@@ -182,7 +189,7 @@ def errors(scene: Scene, estimated: Transform | np.ndarray) -> Errors:
         float(np.sqrt(np.mean(off**2))),
         float(np.median(off)),
         float(np.percentile(off, 95)),
-        _dice(scene, coordinates),
+        _dice(scene, coordinates, brain),
         float(determinants.min()),
         float((determinants <= 0).mean()),
     )
@@ -194,11 +201,10 @@ def _determinants(coordinates, grid):
     return turned / np.linalg.det(np.asarray(grid.direction))
 
 
-def _dice(scene, coordinates):
-    """Of grey, of white, and the mean of all parcels, each fixed voxel with the nearest moving label."""
-    places = _places(scene.moving.geometry, coordinates)
-    found = ndimage.map_coordinates(scene.moving_labels.array, places, order=0)
-    there = scene.fixed_labels.array
+def _dice(scene, coordinates, brain):
+    """Of grey, of white, and the mean of all parcels, each of the brain's voxels with the nearest moving label."""
+    places = _places(scene.moving.geometry, coordinates[brain])
+    found, there = ndimage.map_coordinates(scene.moving_labels.array, places, order=0), scene.fixed_labels.array[brain]
     grey, white = (_overlap(_tissue(there) == t, _tissue(found) == t)[1] for t in (GM, WM))
     return float(grey), float(white), float(_overlap(there, found)[1:].mean())
 
