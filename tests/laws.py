@@ -20,6 +20,7 @@ from scanmill.operators.projection_memory import predict_bytes
 from scanmill.operators.resampling import ResamplingOp
 from scanmill.operators.roll import RollOp
 from scanmill.operators.second_order import FirstPartOp, SecondOrderOp, SumOp
+from scanmill.operators.shearlet import ShearletOp
 from scanmill.operators.split_projection import SplitProjectionOp
 from scanmill.operators.stack import IdentityOp, StackOp
 from scanmill.operators.wavelet import WaveletOp
@@ -304,6 +305,7 @@ OPERATORS: dict[str, Callable[..., LinearOperator]] = {
     "sum of parts": lambda dtype: SumOp((3, 4, 5), dtype=dtype),
     "rolled": lambda dtype: RollOp((3, 7, 5), {-1: 2, 0: -1}, dtype=dtype),
     "adjoint of a gradient": lambda dtype: GradientOp((3, 7, 5), dtype=dtype).H,
+    "shearlets": lambda dtype: ShearletOp((2, 20, 15), (4, 8), dtype=dtype),
     "wavelet, haar": lambda dtype: WaveletOp((3, 7, 5), "haar", dtype=dtype),
     "wavelet, odd sizes": lambda dtype: WaveletOp((5, 17, 14), "db2", dtype=dtype),
     "wavelet of a slice": lambda dtype: WaveletOp((1, 31, 16), "db4", n_levels=2, dtype=dtype),

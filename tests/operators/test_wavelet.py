@@ -49,3 +49,13 @@ def test_a_flat_image_lies_in_its_coarsest_corner():
     assert coefficients[op.coarsest].shape == (2, 2, 2)
     coefficients[op.coarsest] = 0
     np.testing.assert_allclose(coefficients, 0, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(1, 17, 14), (6, 9, 32)])
+def test_its_bands_and_the_coarsest_image_are_all_coefficients_once(shape):
+    op = WaveletOp(shape, "db2", dtype=np.float64)
+    counts = np.zeros(shape, int)
+    for band in [op.coarsest, *op.details]:
+        assert counts[band].size
+        counts[band] += 1
+    assert (counts == 1).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, get_args
@@ -73,6 +74,16 @@ class WaveletOp(LinearOperator):
         """Where the coarsest image lies among the coefficients."""
         corner = self.in_shape if not self._levels else _halved(*self._levels[-1])
         return tuple(slice(n) for n in corner)
+
+    @property
+    def details(self) -> list[tuple[slice, ...]]:
+        """Where each band of details lies among the coefficients, from coarse to fine."""
+        bands = []
+        for shape, axes in reversed(self._levels):
+            low = _halved(shape, axes)
+            halves = [[slice(m), slice(m, n)] if m < n else [slice(n)] for m, n in zip(low, shape, strict=True)]
+            bands += list(itertools.product(*halves))[1:]
+        return bands
 
     def _apply(self, x: Array) -> Array:
         out = xp_of(x).array(x, order="C")
