@@ -68,7 +68,7 @@ def _windows(shape: Shape, directions: Sequence[int]) -> HostArray:
         ring = np.clip(lows[scale + 1] ** 2 - lows[scale] ** 2, 0, None)
         squares += [ring * _sector(position, direction, n) for direction in range(n)]
     mirrored = [np.roll(square[::-1, ::-1], (1, 1), (0, 1)) for square in squares]
-    return np.sqrt((np.stack(squares) + np.stack(mirrored)) / 2)[..., : shape[1] // 2 + 1]
+    return np.asarray(np.sqrt((np.stack(squares) + np.stack(mirrored)) / 2)[..., : shape[1] // 2 + 1])
 
 
 def _perimeter(fx: HostArray, fy: HostArray) -> HostArray:
@@ -92,4 +92,4 @@ def _sector(position: HostArray, direction: int, n: int) -> HostArray:
 def _meyer(x: HostArray) -> HostArray:
     """Meyer's step: v(x) + v(1 - x) = 1, three derivatives are continuous."""
     x = np.clip(x, 0, 1)
-    return x**4 * (35 - 84 * x + 70 * x**2 - 20 * x**3)
+    return np.asarray(x**4 * (35 - 84 * x + 70 * x**2 - 20 * x**3))

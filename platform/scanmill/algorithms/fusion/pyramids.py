@@ -27,7 +27,8 @@ def laplacian_pyramid(
     >>> bool(abs(laplacian_pyramid([image, image]) - image).max() < 1e-12)
     True
     """
-    level, bands = stacked(images), []
+    level = stacked(images)
+    bands: list[Array] = []
     while len(bands) < n_levels and halved_axes(level.shape):
         coarse = reduce_by_half(level)
         bands.append(combine(level - expand_to(coarse, level.shape), rule))
@@ -50,7 +51,8 @@ def ratio_pyramid(
     Source: A. Toet, L. J. van Ruyven, J. M. Valeton, "Merging thermal and visual images by a contrast pyramid",
     Opt. Eng. 28 (1989) 789.
     """
-    level, bands = stacked(images), []
+    level = stacked(images)
+    bands: list[Array] = []
     low, high = float(level.min()), float(level.max())
     shift = DARKEST * (high - low) - low
     level = level + level.dtype.type(shift)
