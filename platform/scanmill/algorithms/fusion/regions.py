@@ -30,9 +30,9 @@ def by_regions(images: Sequence[Array], labels: Array) -> tuple[Array, dict[int,
     if labels.shape != stack.shape[1:] or labels.dtype.kind not in "biu":
         raise InputError("the regions must be labels on the images' grid", expected=stack.shape[1:], got=labels.shape)
     xp, ndimage = xp_of(stack), ndimage_of(stack)
-    values = xp.unique(labels)
-    spread = [ndimage.standard_deviation(image.astype(xp.float64), labels, values) for image in stack]
+    values, regions = xp.unique(labels, return_inverse=True)
+    regions, numbers = regions.reshape(labels.shape), xp.arange(len(values))
+    spread = [ndimage.standard_deviation(image.astype(xp.float64), regions, numbers) for image in stack]
     chosen = xp.stack([xp.asarray(one) for one in spread]).argmax(axis=0)
-    numbers = chosen[xp.searchsorted(values, labels)]
-    fused = xp.take_along_axis(stack, numbers[None], axis=0)[0]
+    fused = xp.take_along_axis(stack, chosen[regions][None], axis=0)[0]
     return fused, dict(zip(np.asarray(to_host(values)).tolist(), np.asarray(to_host(chosen)).tolist(), strict=True))
