@@ -40,7 +40,7 @@ class ShearletOp(LinearOperator):
         if np.dtype(dtype).kind != "f":
             raise SpecError("shearlets take real images", expected="float32 or float64", got=np.dtype(dtype).name)
         super().__init__(shape, (1 + sum(directions), *shape), dtype)
-        self._windows = _windows(self.in_shape[-2:], directions).astype(self.dtype)
+        self._windows = _windows(self.in_shape[-2:], directions, self.dtype)
 
     def _apply(self, x: Array) -> Array:
         fft, out = fft_of(x), xp_of(x).empty(self.out_shape, self.dtype)
@@ -58,17 +58,23 @@ class ShearletOp(LinearOperator):
         return fft.irfft2(total, self.in_shape[-2:]).astype(self.dtype, copy=False)
 
 
-def _windows(shape: Shape, directions: Sequence[int]) -> HostArray:
-    """(band, y, x // 2 + 1), float64, whose squares add up to one everywhere."""
+def _windows(shape: Shape, directions: Sequence[int], dtype: Any) -> HostArray:
+    """(band, y, x // 2 + 1) whose squares add up to one everywhere."""
     fy, fx = np.meshgrid(*(2 * np.fft.fftfreq(n) for n in shape), indexing="ij")
     radius, position = np.maximum(abs(fx), abs(fy)), _perimeter(fx, fy)
-    lows = [_low_pass(radius, 2.0 ** (scale - len(directions))) for scale in range(len(directions))] + [1.0]
-    squares = [np.broadcast_to(lows[0] ** 2, shape)]
+    lows = [_low_pass(radius, 2.0 ** (scale - len(directions))) for scale in range(len(directions))]
+    lows.append(np.ones_like(radius))
+    windows = [_even(lows[0] ** 2).astype(dtype)]
     for scale, n in enumerate(directions):
         ring = np.clip(lows[scale + 1] ** 2 - lows[scale] ** 2, 0, None)
-        squares += [ring * _sector(position, direction, n) for direction in range(n)]
-    mirrored = [np.roll(square[::-1, ::-1], (1, 1), (0, 1)) for square in squares]
-    return np.asarray(np.sqrt((np.stack(squares) + np.stack(mirrored)) / 2)[..., : shape[1] // 2 + 1])
+        windows += [_even(ring * _sector(position, direction, n)).astype(dtype) for direction in range(n)]
+    return np.stack(windows)
+
+
+def _even(square: HostArray) -> HostArray:
+    """The window of that square, made equal at f and -f, of which the half that `rfft2` has is kept."""
+    mirrored = np.roll(square[::-1, ::-1], (1, 1), (0, 1))
+    return np.asarray(np.sqrt((square + mirrored) / 2)[:, : square.shape[1] // 2 + 1])
 
 
 def _perimeter(fx: HostArray, fy: HostArray) -> HostArray:

@@ -7,18 +7,19 @@ from typing import Literal
 
 from scanmill.arrays import Array, ndimage_of, xp_of
 from scanmill.errors import SpecError
+from scanmill.operators.linear import LinearOperator
 
 Rule = Literal["max-abs", "local-energy", "average"]
 WINDOW = 3
 """Voxels of the window of the local energy, along each axis."""
 
 
-def combine(bands: Array, rule: Rule, *, axis_count: int | None = None) -> Array:
+def combine(bands: Array, rule: Rule) -> Array:
     """Bands (n, ...) of n images to one band (...), by ``rule``.
 
     ``max-abs`` takes the coefficient of greatest magnitude, ``local-energy`` that of the image whose mean square over
-    `WINDOW` voxels along the last ``axis_count`` axes (all of them by default) is greatest (P. J. Burt,
-    R. J. Kolczynski, ICCV 1993), ``average`` the mean. Among equals the first image is taken.
+    `WINDOW` voxels along each axis is greatest (P. J. Burt, R. J. Kolczynski, ICCV 1993), ``average`` the mean. Among
+    equals the first image is taken.
 
     >>> import numpy as np
     >>> combine(np.array([[1.0, -3.0], [2.0, 1.0]]), "max-abs").tolist()
@@ -29,8 +30,19 @@ def combine(bands: Array, rule: Rule, *, axis_count: int | None = None) -> Array
     measure = _ACTIVITY[rule]
     if measure is None:
         return bands.mean(axis=0)
-    n_axes = bands.ndim - 1 if axis_count is None else axis_count
-    return choose(bands, measure(bands, n_axes))
+    return choose(bands, measure(bands))
+
+
+def combined_bands(stack: Array, op: LinearOperator, rule: Rule, base: Rule) -> Array:
+    """The bands (band, ...) that ``op`` makes of each image of a stack, combined: the first by ``base``."""
+    xp = xp_of(stack)
+    bands = xp.empty((len(stack), *op.out_shape), op.dtype)
+    for number, image in enumerate(stack):
+        bands[number] = op(image)
+    fused = xp.empty(op.out_shape, op.dtype)
+    for band in range(len(fused)):
+        fused[band] = combine(bands[:, band], rule if band else base)
+    return fused
 
 
 def choose(bands: Array, activity: Array) -> Array:
@@ -39,17 +51,13 @@ def choose(bands: Array, activity: Array) -> Array:
     return xp.take_along_axis(bands, activity.argmax(axis=0)[None], axis=0)[0]
 
 
-def _magnitude(bands: Array, n_axes: int) -> Array:
-    return abs(bands)
-
-
-def _local_energy(bands: Array, n_axes: int) -> Array:
-    sizes = [1] * (bands.ndim - n_axes) + [WINDOW if n > 1 else 1 for n in bands.shape[bands.ndim - n_axes :]]
+def _local_energy(bands: Array) -> Array:
+    sizes = [1, *(WINDOW if n > 1 else 1 for n in bands.shape[1:])]
     return ndimage_of(bands).uniform_filter(bands * bands, sizes, mode="mirror")
 
 
-_ACTIVITY: Mapping[str, Callable[[Array, int], Array] | None] = {
-    "max-abs": _magnitude,
+_ACTIVITY: Mapping[str, Callable[[Array], Array] | None] = {
+    "max-abs": abs,
     "local-energy": _local_energy,
     "average": None,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scanmill.algorithms.fusion.images import stacked
-from scanmill.algorithms.fusion.rules import Rule, combine
+from scanmill.algorithms.fusion.rules import Rule, combined_bands
 from scanmill.arrays import Array, xp_of
 from scanmill.operators.shearlet import DIRECTIONS, ShearletOp
 
@@ -29,14 +29,5 @@ def shearlets(
     slices = stack.reshape(len(stack), -1, *stack.shape[-2:])
     fused = xp_of(stack).empty(slices.shape[1:], stack.dtype)
     for z in range(len(fused)):
-        fused[z] = _one_slice(slices[:, z], op, rule, base)
+        fused[z] = op.H(combined_bands(slices[:, z], op, rule, base))
     return fused.reshape(stack.shape[1:])
-
-
-def _one_slice(images: Array, op: ShearletOp, rule: Rule, base: Rule) -> Array:
-    bands = xp_of(images).stack([op(image) for image in images])
-    fused = xp_of(images).empty(op.out_shape, op.dtype)
-    fused[0] = combine(bands[:, 0], base)
-    for band in range(1, len(fused)):
-        fused[band] = combine(bands[:, band], rule)
-    return op.H(fused)

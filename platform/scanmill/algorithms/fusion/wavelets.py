@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scanmill.algorithms.fusion.images import stacked
-from scanmill.algorithms.fusion.rules import Rule, combine
+from scanmill.algorithms.fusion.rules import Rule, combine, combined_bands
 from scanmill.arrays import Array, xp_of
 from scanmill.operators.undecimated_wavelet import UndecimatedWaveletOp
 from scanmill.operators.wavelet import LEVELS, Wavelet, WaveletOp
@@ -50,9 +50,4 @@ def swt(
     """
     stack = stacked(images)
     op = UndecimatedWaveletOp(stack.shape[1:], wavelet, n_levels=n_levels, dtype=stack.dtype)
-    bands = xp_of(stack).stack([op(image) for image in stack])
-    fused = xp_of(stack).empty(op.out_shape, op.dtype)
-    fused[0] = combine(bands[:, 0], base)
-    for band in range(1, len(fused)):
-        fused[band] = combine(bands[:, band], rule)
-    return op.H(fused)
+    return op.H(combined_bands(stack, op, rule, base))
