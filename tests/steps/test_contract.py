@@ -257,6 +257,53 @@ class TestQuality(StepContract):
         ]  # fmt: skip
 
 
+def two_images():
+    image = tiny_value("volume")
+    return {"fixed": image, "moving": image.with_array(np.roll(image.array, 3, axis=2) ** 2, "")}
+
+
+def bad_images(good):
+    """Of a fusion: missing, of another kind, elsewhere, a volume beside a slice, broken, of one value."""
+    image = good["moving"]
+    elsewhere = replace(image, geometry=replace(image.geometry, spacing=(2.0, 1.0, 1.0)))
+    thick = replace(image, array=np.tile(image.array, (2, 1, 1)), geometry=replace(image.geometry, shape=(2, 16, 16)))
+    flat, fixed = image.with_array(np.ones_like(image.array)), good["fixed"]
+    bad = [{"moving": one} for one in ("no image", elsewhere, thick, with_nan(image), flat)]
+    return [{}, {**good, "fixed": ()}, {"fixed": fixed}, *({**good, **one} for one in bad)]
+
+
+FUSION_METHODS = get_args(find_step("fuse").params.model_fields["method"].annotation)
+
+
+@pytest.mark.parametrize("method", FUSION_METHODS)
+class TestFuse(StepContract):
+    step = find_step("fuse")
+
+    @pytest.fixture(autouse=True)
+    def _chosen(self, method):
+        self.method = method
+
+    def params(self):
+        return self.step.params(method=self.method)
+
+    def inputs(self):
+        return two_images()
+
+    def bad_inputs(self):
+        return bad_images(two_images())
+
+
+class TestFuseQuality(StepContract):
+    step = find_step("fuse.quality")
+
+    def inputs(self):
+        return {"image": two_images()["fixed"], **two_images()}
+
+    def bad_inputs(self):
+        good = self.inputs()
+        return [*bad_images(good), {**good, "image": with_nan(good["image"])}, two_images()]
+
+
 class TestMean(StepContract):
     step = find_step("cohort.mean")
 

@@ -24,6 +24,8 @@ STEPS = {
     "mr.reconstruct": "scanmill.steps.mr_reconstruct:STEP",
     "segment.threshold": "scanmill.steps.segment_threshold:STEP",
     "image.quality": "scanmill.steps.image_quality:STEP",
+    "fuse": "scanmill.steps.fuse:STEP",
+    "fuse.quality": "scanmill.steps.fuse_quality:STEP",
     "cohort.mean": "scanmill.steps.cohort_mean:STEP",
     "save": "scanmill.steps.save:STEP",
 }

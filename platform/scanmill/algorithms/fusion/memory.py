@@ -34,7 +34,7 @@ def predict_bytes(shape: Sequence[int], n_images: int, method: Method, rule: Rul
 def _images_held(shape: Sequence[int], n: int, method: Method, rule: Rule) -> float:
     for_energy = 2 * n if rule == "local-energy" and method in IN_BANDS else 0
     if method == "swt":
-        bands = 1 + (2 ** len([size for size in shape if size > 1]) - 1) * LEVELS
+        bands = 1 + ((1 << sum(size > 1 for size in shape)) - 1) * LEVELS
         return (bands + 1) * n + bands + 15 + for_energy
     if method == "shearlet":
         bands, n_slices = 1 + sum(DIRECTIONS), math.prod(shape[:-2])
