@@ -18,6 +18,7 @@ CARDS = {
     "ct_sparse_view": "phantom",
     "ct_transmission_counts": "phantom",
     "mr_radial_cs": "phantom_trajectory",
+    "ct_mr_fusion": "ct_mri_pairs",
 }
 RAW_MR = {"mr_fastmri_cs": {"scan": "kspace", "reference": "volume"}, "mr_ismrmrd_grappa": {"scan": "kspace"}}
 DEMO = {"ct": ("phantom",), "mr": ("phantom_cartesian", "phantom_trajectory")}

@@ -15,9 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from scanmill.data import KSpace, Labels, Projections, Volume
 from scanmill.errors import InputError, SpecError
+from scanmill.io.card_geometry import UNKNOWN
 from scanmill.io.card_parts import CardPart, Text
 from scanmill.io.card_patterns import Field_, Pattern, fields_of
-from scanmill.io.card_roles import Role
+from scanmill.io.card_roles import LabelsRole, Role, VolumeRole
 
 MAX_CARD_BYTES = 256 * 2**10
 MAX_DEPTH = 20
@@ -112,6 +113,13 @@ class Card(BaseModel):
         if role not in self.roles:
             raise InputError("the card has no such role", expected=", ".join(self.roles), got=role)
         return read_role(self, role, files)
+
+    def warning(self, role: str) -> str:
+        """What reading that role assumes without knowing it; empty where all is known."""
+        spec = self.roles.get(role)
+        if not isinstance(spec, VolumeRole | LabelsRole) or spec.spacing != UNKNOWN:
+            return ""
+        return f"{role}: the card does not know the size of voxels, 1 mm is assumed"
 
     def to_json(self) -> str:
         """The canonical text: sorted keys, defaults left out; equal cards give equal bytes."""

@@ -11,6 +11,7 @@ from scanmill.geometry import VolumeGeometry
 from scanmill.io.card_files import RoleFiles
 from scanmill.io.card_parts import Place
 
+UNKNOWN = "unknown"
 MILLIMETRES = {"um": 1e-3, "mm": 1.0, "cm": 10.0, "m": 1000.0}
 
 
@@ -22,8 +23,8 @@ class GridPlace(Protocol):
         """The unit of all lengths."""
 
     @property
-    def spacing(self) -> tuple[float, float, float] | Place:
-        """(x, y, z)."""
+    def spacing(self) -> tuple[float, float, float] | str | Place:
+        """(x, y, z), or "unknown"."""
 
     @property
     def origin(self) -> str | tuple[float, float, float]:
@@ -38,6 +39,8 @@ def volume_geometry(role: GridPlace, source: RoleFiles, shape: tuple[int, int, i
     """The grid of an array (z, y, x) of that shape."""
     unit = MILLIMETRES[role.length_unit]
     spacing = source.array(role.spacing).reshape(-1) if isinstance(role.spacing, Place) else np.asarray(role.spacing)
+    if role.spacing == UNKNOWN:
+        spacing = np.full(3, 1 / unit)
     if spacing.shape != (3,):
         raise InputError("spacing needs three numbers (x, y, z)", where=source.where, got=spacing.shape)
     x, y, z = (float(step) * unit for step in spacing)

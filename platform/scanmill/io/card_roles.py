@@ -62,7 +62,9 @@ class _GridRole(CardPart):
     array: ArrayPlace = Place()
     axes: tuple[VolumeAxis, ...] = Field(default=("z", "y", "x"), min_length=2, max_length=3)
     length_unit: Literal["um", "mm", "cm", "m"] = "mm"
-    spacing: tuple[float, float, float] | Place = Field(description="(x, y, z)")
+    spacing: tuple[float, float, float] | Literal["unknown"] | Place = Field(
+        description="(x, y, z); where it is unknown voxels of 1 mm are assumed, with a warning"
+    )
     origin: Literal["centered"] | tuple[float, float, float] = Field(
         default="centered", description="LPS centre of voxel [0, 0, 0] once the axes are in order, or centered on 0"
     )

@@ -11,7 +11,7 @@ import numpy as np
 
 from scanmill.errors import InputError
 from scanmill.io.card_files import Fields, RoleFiles, cfl_header, natural_order, ordered, places_of
-from scanmill.io.card_geometry import volume_geometry
+from scanmill.io.card_geometry import UNKNOWN, volume_geometry
 from scanmill.io.card_kspace import kspace_facts
 from scanmill.io.card_kspace_role import KSpaceRole
 from scanmill.io.card_patterns import fill, match
@@ -137,7 +137,7 @@ def _columns(role: Role, source: RoleFiles) -> Mapping[str, Any]:
             "angle_range_deg": float(np.ptp(angles)),
         }
     grid = volume_geometry(role, source, shape)
-    return {
-        **dict(zip(("size_z", "size_y", "size_x"), grid.shape, strict=True)),
-        **dict(zip(("spacing_x", "spacing_y", "spacing_z"), grid.spacing, strict=True)),
-    }
+    sizes = dict(zip(("size_z", "size_y", "size_x"), grid.shape, strict=True))
+    if role.spacing == UNKNOWN:
+        return sizes
+    return {**sizes, **dict(zip(("spacing_x", "spacing_y", "spacing_z"), grid.spacing, strict=True))}

@@ -71,6 +71,7 @@ def _value(role: str, files: list[InputFile], row: Row, params: ReadParams, warn
         raise InputError("files of one role have different readers", where=role, expected=1, got=", ".join(readers))
     if readers[0] == "card":
         card = _card(str(row.columns.get("card") or ""))
+        warnings += [text] if (text := card.warning(role)) else []
         return card.read(role, {file.relative_path: file.path for file in files})
     if readers[0] == "dicom":
         return _dicom(files)
