@@ -1,0 +1,100 @@
+"""What an index knows of its entries beside their vectors: a table in memory, in the order of their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scanmill.arrays import HostArray
+from scanmill.cohort.select import matching_rows
+from scanmill.errors import InputError, SpecError
+from scanmill.retrieval.entries import COLUMNS, KINDS, NUMBER
+
+MOST_CHUNKS = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """The live entries: a row each, their numbers ascending; row i belongs to vector i of the master."""
+
+    table: pa.Table
+
+    @classmethod
+    def empty(cls) -> Contents:
+        """No entries."""
+        return cls(pa.schema({**COLUMNS, NUMBER: pa.int64()}).empty_table())
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @cached_property
+    def numbers(self) -> HostArray:
+        """The number of every row, int64."""
+        return np.asarray(self.table[NUMBER].to_numpy(), dtype=np.int64)
+
+    def with_added(self, table: pa.Table) -> Contents:
+        """These and further rows, of higher numbers."""
+        both = pa.concat_tables([self.table, table], promote_options="default")
+        return Contents(both.combine_chunks() if both["image_id"].num_chunks > MOST_CHUNKS else both)
+
+    def check_columns(self, table: pa.Table) -> None:
+        """InputError where a column of the table has another type than here."""
+        for name in set(self.table.column_names).intersection(table.column_names):
+            expected, got = self.table.schema.field(name).type, table.schema.field(name).type
+            if expected != got and not any(map(pa.types.is_null, (expected, got))):
+                raise InputError("a column has another type than in the index", where=name, expected=expected, got=got)
+
+    def without(self, rows: HostArray) -> Contents:
+        """The others."""
+        kept = np.ones(len(self), dtype=bool)
+        kept[rows] = False
+        return Contents(self.table.filter(pa.array(kept)))
+
+    def rows_of_numbers(self, numbers: HostArray) -> HostArray:
+        """The rows with these numbers, ascending; numbers that are not there have none."""
+        return np.flatnonzero(np.isin(self.numbers, numbers))
+
+    def rows_of_ids(self, ids: pa.Array) -> tuple[HostArray, HostArray]:
+        """The rows that have one of these image ids, ascending, and which of the ids each has."""
+        if not len(self):
+            return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        places = pc.index_in(self.table["image_id"], value_set=ids)
+        which = pc.fill_null(places, -1).to_numpy()
+        rows = np.flatnonzero(which >= 0)
+        return rows, which[rows]
+
+    def allowed(self, where: str | None, kinds: Collection[str] | None) -> HostArray | None:
+        """The rows that a condition and a choice of kinds leave, ascending; None where nothing is asked.
+
+        Raises SpecError for an unknown column, kind, or anything but one SQL condition.
+        """
+        strange = sorted(set(kinds or ()) - set(KINDS))
+        if strange or (kinds is not None and not kinds):
+            raise SpecError("an unknown kind of entry", expected=", ".join(KINDS), got=strange or "none")
+        rows = None if where is None else matching_rows(self.table.drop_columns([NUMBER]), where)
+        if kinds is not None and set(kinds) != set(KINDS):
+            fits = pc.is_in(self.table["kind"], value_set=pa.array(sorted(kinds))).to_numpy()
+            rows = np.flatnonzero(fits) if rows is None else rows[fits[rows]]
+        return rows
+
+    @cached_property
+    def _patients(self) -> tuple[dict[str, int], HostArray]:
+        encoded = pc.dictionary_encode(self.table["patient_key"].combine_chunks())
+        encoded = pa.concat_arrays(encoded.chunks) if isinstance(encoded, pa.ChunkedArray) else encoded
+        codes = pc.fill_null(encoded.indices, -1).to_numpy().astype(np.int32)
+        return {key: code for code, key in enumerate(encoded.dictionary.to_pylist())}, codes
+
+    def patient_codes(self, keys: Sequence[str | None]) -> HostArray:
+        """The code of each patient, int64; -1 for none and for a patient who is not here."""
+        codes, _ = self._patients
+        return np.array([-1 if key is None else codes.get(key, -1) for key in keys], dtype=np.int64)
+
+    @property
+    def patient_of_row(self) -> HostArray:
+        """The code of every row's patient; -1 where the entry names none."""
+        return self._patients[1]

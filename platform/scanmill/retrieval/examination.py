@@ -1,0 +1,54 @@
+"""What an index tells of itself, and whether it is sound."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+
+from scanmill.retrieval.masters import Master
+from scanmill.retrieval.recall import recall
+from scanmill.retrieval.segments import damage
+from scanmill.retrieval.state import State
+
+
+def facts(state: State) -> dict[str, Any]:
+    """Numbers of an index, for `scanmill index info`."""
+    manifest, table = state.manifest, state.contents.table
+    kinds = pc.value_counts(table["kind"]).to_pylist()
+    parts = (*manifest.entries, *manifest.removed)
+    return {
+        "entries": len(table),
+        "kinds": {str(one["values"]): int(one["counts"]) for one in kinds},
+        "patients": len(table["patient_key"].drop_null().unique()),
+        "embedding": manifest.digest,
+        "dimension": manifest.dimension,
+        "metric": manifest.metric,
+        **method_facts(state.master),
+        "recall_at_10": state.recall,
+        "generation": manifest.generation,
+        "segments": len(manifest.entries),
+        "removed": sum(segment.rows for segment in manifest.removed),
+        "bytes": sum(segment.bytes for segment in parts),
+    }
+
+
+def method_facts(master: Master) -> dict[str, Any]:
+    """How it searches: all compared, or in how many of how many cells."""
+    if master.method == "flat":
+        return {"method": "flat"}
+    return {"method": "ivf", "cells": master.cells, "probes": master.n_probes}  # type: ignore[attr-defined]
+
+
+def examine(folder: Path, state: State) -> dict[str, Any]:
+    """The numbers, the recall of today, and what is wrong: a damaged segment, a count that does not add up."""
+    manifest, contents = state.manifest, state.contents
+    found = ((segment.name, damage(folder, segment)) for segment in (*manifest.entries, *manifest.removed))
+    problems = [f"{name}: {wrong}" for name, wrong in found if wrong]
+    expected = sum(one.rows for one in manifest.entries) - sum(one.rows for one in manifest.removed)
+    if not expected == len(contents) == len(state.master):
+        problems.append(f"the files hold {expected} entries, the table {len(contents)}, the master {len(state.master)}")
+    if len(contents.table["image_id"].unique()) != len(contents):
+        problems.append("an entry stands twice")
+    return {**facts(state), "recall_at_10": recall(state.master), "problems": problems}

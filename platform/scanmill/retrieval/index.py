@@ -1,0 +1,330 @@
+"""An index of images by what they show: Parquet that survives anything, FAISS that is made from it, and the guard."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from scanmill.algorithms.features import Embedding, Projection
+from scanmill.arrays import HostArray
+from scanmill.cohort import parquet
+from scanmill.cohort.select import matching_rows
+from scanmill.errors import InputError, SpecError
+from scanmill.retrieval import manifest as manifests
+from scanmill.retrieval import segments
+from scanmill.retrieval.answers import Answers, answers_of
+from scanmill.retrieval.changes import Changes, additions, replacements
+from scanmill.retrieval.entries import NUMBER, VECTOR, as_column, checked_entries, unit_vectors
+from scanmill.retrieval.manifest import METHODS, METRICS, MOST_DIMENSIONS, Manifest, read_manifest
+from scanmill.retrieval.nearest import nearest
+from scanmill.retrieval.saved_master import save_master
+from scanmill.retrieval.shared_lock import SharedLock
+from scanmill.retrieval.state import Delta, State, advance, load_state, read_delta, rebuilt, wants_rebuilding
+from scanmill.retrieval.writer_lock import writer_lock
+
+PROJECTION = "projection.npz"
+LARGEST_K = 10_000
+MOST_QUERIES = 1_000_000
+SAVED_AFTER = 10_000, 0.1
+"""Changes, and the share of the entries, after which a writer saves the FAISS file anew."""
+TRIES = 5
+
+
+class Describes(Protocol):
+    """What an index needs to know of an embedding; :class:`scanmill.algorithms.features.Embedding` is one."""
+
+    @property
+    def digest(self) -> str:
+        """Names the description, for ever."""
+
+    @property
+    def dimension(self) -> int:
+        """The length of a vector."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values that JSON can hold."""
+
+
+class Index:
+    """Images, slices and regions with their vectors, in a folder.
+
+    Every process may search; one at a time writes. A search sees the last commit there was when it began, whole; its
+    threads may be many. ``index.add`` and its like are on the disk when they return, and a process that dies in one
+    leaves what was committed before. The FAISS file is a cache: absent, cut short or not ours, it is made again.
+    """
+
+    def __init__(self, folder: Path, *, wait_s: float = 30.0) -> None:
+        self.folder, self._wait_s = folder, wait_s
+        self._lock, self._changing = SharedLock(), threading.RLock()
+        self._seen, self._state = self._loaded()
+
+    @classmethod
+    def create(cls, folder: str | Path, embedding: Describes, metric: str = "cosine", *, method: str = "auto") -> Index:
+        """A new, empty index for vectors of ``embedding`` in a folder that is empty or absent.
+
+        ``method`` "auto" follows :func:`scanmill.retrieval.ivf.method_for`. Raises SpecError for a folder with
+        something in it, an unknown metric or method.
+        """
+        folder = Path(folder)
+        if metric not in METRICS or method not in METHODS:
+            raise SpecError("an unknown metric or method", expected=(METRICS, METHODS), got=(metric, method))
+        if not 0 < embedding.dimension <= MOST_DIMENSIONS:
+            raise SpecError("a dimension out of bounds", expected=f"1 to {MOST_DIMENSIONS}", got=embedding.dimension)
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise SpecError("an index needs a folder of its own", where=folder.name, got="something is there already")
+        projection = getattr(embedding, "projection", None)
+        if projection is not None:
+            parquet.write_bytes(folder / PROJECTION, projection.to_bytes())
+        Manifest(embedding.to_dict(), embedding.digest, embedding.dimension, metric, method).write(folder)
+        return cls(folder)
+
+    @classmethod
+    def open(cls, folder: str | Path, embedding: Describes | None = None, *, wait_s: float = 30.0) -> Index:
+        """An index as it was last committed; SpecError where there is none, or one of another embedding.
+
+        A writer waits ``wait_s`` seconds for another one to finish.
+        """
+        index = cls(Path(folder), wait_s=wait_s)
+        if embedding is not None and embedding.digest != index.manifest.digest:
+            expected, got = index.manifest.digest[:12], embedding.digest[:12]
+            raise SpecError("an index of another embedding", where=index.folder.name, expected=expected, got=got)
+        return index
+
+    def __len__(self) -> int:
+        return len(self._current().contents)
+
+    @property
+    def manifest(self) -> Manifest:
+        """The generation in memory."""
+        return self._state.manifest
+
+    def embedding(self) -> Embedding:
+        """The embedding whose vectors these are; SpecError where the index was made for one of another kind."""
+        path = self.folder / PROJECTION
+        known = Projection.from_bytes(path.read_bytes()) if path.is_file() and not path.is_symlink() else None
+        embedding = Embedding.from_dict(self.manifest.embedding, known)
+        if embedding.digest != self.manifest.digest:
+            raise SpecError("the embedding of the index is damaged", where=self.folder.name)
+        return embedding
+
+    def entries(self, where: str | None = None, kinds: Collection[str] | None = None) -> pa.Table:
+        """The live entries without their vectors, those that a condition and a choice of kinds leave."""
+        contents = self._current().contents
+        rows = contents.allowed(where, kinds)
+        table = contents.table.drop_columns([NUMBER])
+        return table if rows is None else table.take(pa.array(rows))
+
+    def vectors(self, ids: Sequence[str]) -> HostArray:
+        """The vectors (n, d) of some image ids, in their order; InputError where one is not there."""
+        with self._lock.reading():
+            rows, which = self._state.contents.rows_of_ids(pa.array(list(ids), pa.string()))
+            if len(rows) != len(ids):
+                raise InputError("an image id is not in the index", expected=len(ids), got=len(rows))
+            return self._state.master.vectors(rows[np.argsort(which)])
+
+    def search(
+        self,
+        vectors: HostArray,
+        k: int = 10,
+        *,
+        where: str | None = None,
+        exclude_patients: Sequence[str | None] | str | None = None,
+        kinds: Collection[str] | None = None,
+    ) -> Answers:
+        """The k entries most like each of the vectors (n, d) or (d,), of those that ``where`` and ``kinds`` leave.
+
+        ``exclude_patients`` is the patient key of each query, or None: a query never sees entries of its own patient.
+        Fewer than k answers come where there are fewer entries. Raises InputError for vectors of another dimension,
+        SpecError for a condition that is none, an unknown column or kind, and k out of bounds.
+        """
+        queries = self._queries(vectors, k)
+        own = _own(exclude_patients, len(queries))
+        self._current()
+        with self._lock.reading():
+            state = self._state
+            rows = state.contents.allowed(where, kinds)
+            codes = state.contents.patient_codes(own)
+            found, scores = nearest(state.contents, state.master, queries, k, rows, codes)
+            return answers_of(state.contents, found, scores, state.manifest.metric)
+
+    def add(self, table: pa.Table) -> int:
+        """Commit the entries that are not there yet; how many these were. What is there already is not written again.
+
+        Raises InputError for entries that are none (:func:`scanmill.retrieval.entries.checked_entries`), and where
+        an image is there with another vector or other columns: then nothing is added, and :meth:`update` is meant.
+        """
+        return self._change(table, additions)
+
+    def update(self, table: pa.Table) -> int:
+        """Commit the entries, in place of those with the same image ids; how many are new or differ."""
+        return self._change(table, replacements)
+
+    def remove(self, where: str | None = None, *, ids: Sequence[str] | None = None) -> int:
+        """Commit that the entries of a condition, or with these image ids, are gone; how many these were."""
+        if (where is None) == (ids is None):
+            raise SpecError("what to remove is told by a condition or by ids", got="both" if ids else "neither")
+        with self._writing():
+            contents = self._state.contents
+            if where is not None:
+                rows = matching_rows(contents.table.drop_columns([NUMBER]), where)
+            else:
+                rows, _ = contents.rows_of_ids(pa.array(list(ids or ()), pa.string()))
+            self._commit(Changes(None, contents.numbers[rows]))
+            return len(rows)
+
+    def compact(self) -> None:
+        """Write all live entries as one segment, forget the removed ones, and build and save the FAISS file anew."""
+        with self._writing():
+            state = self._state
+            everything = np.arange(len(state.contents))
+            vectors = state.master.vectors(everything)
+            table = state.contents.table.append_column(VECTOR, as_column(vectors))
+            segment = segments.write_segment(self.folder, "entries", state.manifest.generation + 1, table)
+            fresh = state.manifest.compacted(segment if len(everything) else None)
+            fresh.write(self.folder)
+            with self._lock.writing():
+                state.manifest = fresh
+            self._settle(rebuild=True)
+            segments.sweep(self.folder, fresh)
+
+    def snapshot(self, folder: str | Path) -> Index:
+        """A copy of the committed state in an empty or absent folder, an index of its own."""
+        from scanmill.retrieval.snapshot import copy_index
+
+        with self._writing():
+            copy_index(self.folder, Path(folder), self.manifest)
+        return Index.open(folder)
+
+    def info(self) -> dict[str, Any]:
+        """Numbers of the index: entries by kind, patients, embedding, method, recall, segments, bytes."""
+        from scanmill.retrieval.examination import facts
+
+        with self._lock.reading():
+            return facts(self._state)
+
+    def check(self) -> dict[str, Any]:
+        """Digest every file again and measure the recall against the exact search; ``problems`` is empty if sound."""
+        from scanmill.retrieval.examination import examine
+
+        self._current()
+        with self._lock.reading():
+            return examine(self.folder, self._state)
+
+    def _change(self, table: pa.Table, plan: Callable[[State, pa.Table], Changes]) -> int:
+        manifest = self.manifest
+        checked = checked_entries(table, manifest.dimension, manifest.metric)
+        with self._writing():
+            changes = plan(self._state, checked)
+            self._commit(changes)
+            return 0 if changes.added is None else len(changes.added)
+
+    def _commit(self, changes: Changes) -> None:
+        """One generation more; the memory follows the disk."""
+        old = self._state.manifest
+        added, removed, delta = changes.written(self.folder, old)
+        if added is None and removed is None:
+            return
+        fresh = old.then(added, removed, numbers=added.rows if added else 0)
+        fresh.write(self.folder)
+        with self._lock.writing():
+            advance(self._state, Delta(fresh, delta, [changes.removed] if removed else []))
+        self._settle()
+
+    def _settle(self, *, rebuild: bool = False) -> None:
+        """Another master where the rule asks for one; its file where enough has changed since the last."""
+        rebuild = rebuild or wants_rebuilding(self._state)
+        if rebuild:
+            state = rebuilt(self._state)
+            with self._lock.writing():
+                self._state = state
+        state, (least, share) = self._state, SAVED_AFTER
+        if rebuild or state.changed > max(least, share * len(state.contents)):
+            save_master(self.folder, state.manifest, state.master, state.recall)
+            state.changed = 0
+        self._seen = _signature(self.folder)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with self._changing, writer_lock(self.folder, self._wait_s):
+            self._current()
+            segments.sweep(self.folder, self.manifest)
+            yield
+
+    def _current(self) -> State:
+        """The state, brought up to the last commit on the disk."""
+        if _signature(self.folder) != self._seen and self._changing.acquire(blocking=False):
+            try:  # else another thread is bringing it up, and what was committed before it is whole
+                self._follow()
+            finally:
+                self._changing.release()
+        return self._state
+
+    def _follow(self) -> None:
+        seen = _signature(self.folder)
+        if seen == self._seen:
+            return
+        manifest = read_manifest(self.folder)
+        delta = None
+        if manifest.generation > self.manifest.generation:
+            delta = _unless_replaced(lambda: read_delta(self.folder, self.manifest, manifest), self.folder, manifest)
+        if delta is None:
+            seen, state = self._loaded()
+            with self._lock.writing():
+                self._seen, self._state = seen, state
+        else:
+            with self._lock.writing():
+                advance(self._state, delta)
+                self._seen = seen
+
+    def _loaded(self) -> tuple[Any, State]:
+        """The last commit; read again where a compaction has taken its files away meanwhile."""
+        for left in reversed(range(TRIES)):
+            seen, manifest = _signature(self.folder), read_manifest(self.folder)
+            try:
+                return seen, load_state(self.folder, manifest)
+            except SpecError:
+                if not left or read_manifest(self.folder).generation == manifest.generation:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _queries(self, vectors: HostArray, k: int) -> HostArray:
+        queries = np.atleast_2d(np.asarray(vectors))
+        manifest = self.manifest
+        if queries.ndim != 2 or queries.shape[1] != manifest.dimension or queries.dtype.kind not in "fiu":
+            expected, got = (f"(n, {manifest.dimension})", f"{queries.shape} {queries.dtype}")
+            raise InputError("the queries do not fit the index", expected=expected, got=got)
+        if not 1 <= k <= LARGEST_K or len(queries) > MOST_QUERIES:
+            raise SpecError("k or the queries are out of bounds", expected=f"k of 1 to {LARGEST_K}", got=k)
+        return unit_vectors(queries, manifest.metric)
+
+
+def _own(patients: Sequence[str | None] | str | None, n: int) -> Sequence[str | None]:
+    if patients is None or isinstance(patients, str):
+        return [patients] * n
+    if len(patients) != n:
+        raise SpecError("a patient key or None for every query", expected=n, got=len(patients))
+    return patients
+
+
+def _signature(folder: Path) -> Any:
+    try:
+        facts = (folder / manifests.NAME).stat()
+    except OSError:
+        return None
+    return facts.st_ino, facts.st_mtime_ns, facts.st_size
+
+
+def _unless_replaced(read: Callable[[], Delta | None], folder: Path, manifest: Manifest) -> Delta | None:
+    """What is read; None where its files are gone because a later generation has replaced them."""
+    try:
+        return read()
+    except SpecError:
+        if read_manifest(folder).generation == manifest.generation:
+            raise
+        return None
