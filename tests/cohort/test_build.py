@@ -74,7 +74,7 @@ def test_series_and_images_become_rows_with_what_is_public(scans, tmp_path):
     assert summary.skipped == {".txt": 1}
     assert summary.contains_identity
     assert seen[-1] == (8, 8, summary.bytes)
-    ct = next(row for row in cohort.table.to_pylist() if row["size_z"] == 4)
+    ct = next(row for row in cohort.table.to_pylist() if row["size_z"] == 4 and not row["missing_slices"])
     assert ct["row_key"].startswith("lung/series-")
     assert (ct["Modality"], ct["KVP"], ct["SliceThickness"], ct["ConvolutionKernel"]) == ("CT", 120, 2.5, "B30f")
     assert (ct["size_y"], ct["size_x"], ct["spacing_x"], ct["spacing_y"], ct["spacing_z"]) == (4, 5, 0.75, 0.5, 2.5)
@@ -245,6 +245,7 @@ def test_measured_dicom_and_nifti(data_folder, tmp_path):
     series = cohort.select("Modality = 'MR'")
     assert len(series) == 2
     assert len(set(series.table["patient_key"].to_pylist())) == 1
+    assert series.table["missing_slices"].to_pylist() == [1, 1]
     told = cohort.problems["problem"].to_pylist()
     assert sum("missing" in problem for problem in told) == 2
     assert sum("duplicate" in problem for problem in told) == 1

@@ -26,7 +26,7 @@ from dicom_builder import (
 )
 from scanmill.errors import InputError, ResourceError
 from scanmill.geometry import VolumeGeometry
-from scanmill.io.dicom_series import read_series, scan_series
+from scanmill.io.dicom_series import open_series, read_series, scan_series
 
 FEW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -79,6 +79,21 @@ def test_a_real_chest_ct_is_what_simpleitk_reads(unpacked):
 def test_the_slice_that_is_missing_in_each_real_mr_is_named(unpacked, name, words):
     with pytest.raises(InputError, match=words):
         read_series(unpacked(name))
+
+
+@pytest.mark.parametrize(("name", "shape"), [("t1", (176, 192, 192)), ("t2", (56, 512, 384))])
+def test_the_missing_slice_of_each_real_mr_can_be_filled_and_every_other_stays_in_its_place(unpacked, name, shape):
+    series = open_series(unpacked(name))
+    (plane,) = series.missing
+    volume = series.volume(missing="interpolate")
+    assert volume.geometry.shape == shape
+    np.testing.assert_allclose(volume.array[plane], (volume.array[plane - 1] + volume.array[plane + 1]) / 2)
+    assert series.measured().array[:, 0, 0].tolist() == [int(z != plane) for z in range(shape[0])]
+    for path in series.paths[:: len(series.paths) // 5]:
+        dataset = pydicom.dcmread(path)
+        z = volume.geometry.to_indices([float(v) for v in dataset.ImagePositionPatient])[2]
+        assert z == pytest.approx(round(z), abs=1e-2)
+        np.testing.assert_array_equal(volume.array[round(z)], dataset.pixel_array)
 
 
 def test_a_real_oblique_mr_without_the_gap_is_what_simpleitk_reads(unpacked, tmp_path):
@@ -281,6 +296,20 @@ def test_a_tilted_series_that_is_only_rotated_is_fine(tmp_path):
 
     paths = classic_series(tmp_path, GRID, stored_values(GRID.shape), edit=edit)
     assert read_series(paths).geometry.is_close(GRID, 1e-4)
+
+
+def test_several_missing_slices_are_filled_linearly_and_too_many_refused(tmp_path):
+    grid = oblique((40, 5, 4))
+    ramp = np.broadcast_to(np.arange(40)[:, None, None] * 10, grid.shape)
+    paths = classic_series(tmp_path, grid, ramp, intercept=0, shuffle=False)
+    kept = [path for plane, path in enumerate(paths) if plane not in (7, 8, 30)]
+    volume = read_series(kept, missing="interpolate")
+    assert volume.geometry.is_close(grid, 1e-4)
+    np.testing.assert_allclose(volume.array, ramp, rtol=1e-6)
+    with pytest.raises(InputError, match="3 missing of 40"):
+        read_series(kept)
+    with pytest.raises(InputError, match=r"too many slices are missing.*at most 10%, got 5 of 40"):
+        read_series(paths[:10] + paths[15:], missing="interpolate")
 
 
 @pytest.mark.parametrize("part", [0.0, 0.02, 0.3, 0.6, 0.99])

@@ -102,6 +102,7 @@ def _columns(series: SeriesFacts) -> dict[str, Any]:
     if series.geometry is not None:
         columns |= dict(zip(("size_z", "size_y", "size_x"), series.geometry.shape, strict=True))
         columns |= dict(zip(("spacing_x", "spacing_y", "spacing_z"), series.geometry.spacing, strict=True))
+        columns["missing_slices"] = series.missing_slices
     return columns
 
 

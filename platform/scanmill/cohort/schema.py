@@ -52,6 +52,7 @@ GEOMETRY: dict[str, pa.DataType] = {
     "spacing_x": pa.float64(),
     "spacing_y": pa.float64(),
     "spacing_z": pa.float64(),
+    "missing_slices": pa.int64(),
     "n_views": pa.int64(),
     "n_rows": pa.int64(),
     "n_columns": pa.int64(),

@@ -12,7 +12,7 @@ from scanmill.errors import InputError
 from scanmill.geometry import VolumeGeometry
 from scanmill.io.dicom_file import CONTENT_ERRORS, content_faults, read_header, syntax_of
 from scanmill.io.dicom_frame import GEOMETRY_KEYWORDS, Frame, frames_of
-from scanmill.io.dicom_stack import stack
+from scanmill.io.dicom_stack import stack_with_gaps
 from scanmill.io.identity import (
     FREE_TEXT,
     PROTECTED,
@@ -62,13 +62,15 @@ class SeriesFacts:
     """One series: public facts under the names of the Imaging Data Commons, protected ones apart.
 
     ``paths`` and the frames follow the geometry where the series is regular; else ``geometry`` is None and
-    ``irregularity`` says why. ``identifying`` names the attributes that identify a person, never their values;
+    ``irregularity`` says why. Where slices are missing and all others in place, the geometry has planes for them.
+    ``identifying`` names the attributes that identify a person, never their values;
     ``protected`` holds the values (PatientID, UIDs, names, dates) for the protected table and stays out of the repr.
     """
 
     attributes: Mapping[str, Value]
     geometry: VolumeGeometry | None
     irregularity: str | None
+    missing_slices: int
     n_files: int
     n_frames: int
     n_bytes: int
@@ -140,9 +142,11 @@ def group_series(files: Iterable[FileFacts]) -> list[SeriesFacts]:
 
 def _series(files: list[FileFacts]) -> SeriesFacts:
     frames = [replace(frame, file=number) for number, file in enumerate(files) for frame in file.frames]
-    geometry, irregularity = None, None
+    geometry, irregularity, missing = None, None, 0
     try:
-        geometry, frames = stack(frames)
+        stacked = stack_with_gaps(frames)
+        geometry, frames, missing = stacked.grid, stacked.frames, len(stacked.missing)
+        irregularity = str(stacked.fault) if stacked.fault else None
     except InputError as error:
         irregularity = str(error)
     ordered = [files[number] for number in dict.fromkeys(frame.file for frame in frames)]
@@ -150,6 +154,7 @@ def _series(files: list[FileFacts]) -> SeriesFacts:
         attributes=ordered[0].attributes,
         geometry=geometry,
         irregularity=irregularity,
+        missing_slices=missing,
         n_files=len(files),
         n_frames=len(frames),
         n_bytes=sum(file.n_bytes for file in files),

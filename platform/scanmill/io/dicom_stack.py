@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,6 +24,24 @@ NAMED = 3
 """How many gaps a message lists."""
 
 
+@dataclass(frozen=True)
+class Stacked:
+    """Frames in the order of the planes of ``grid``: frame n lies in plane ``planes[n]``.
+
+    ``fault`` says which slices are missing, None where every plane has its frame.
+    """
+
+    grid: VolumeGeometry
+    frames: list[Frame]
+    planes: list[int]
+    fault: InputError | None = None
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """The planes that have no frame."""
+        return tuple(sorted(set(range(self.grid.shape[0])) - set(self.planes)))
+
+
 def stack(frames: Sequence[Frame]) -> tuple[VolumeGeometry, list[Frame]]:
     """The grid and the frames in the order of its planes, along the normal (row x column direction).
 
@@ -30,6 +49,14 @@ def stack(frames: Sequence[Frame]) -> tuple[VolumeGeometry, list[Frame]]:
     InputError for mixed sizes, pixel spacings or orientations, for duplicate or missing slices, irregular spacing,
     gantry tilt, and slices that do not lie on one line.
     """
+    stacked = stack_with_gaps(frames)
+    if stacked.fault is not None:
+        raise stacked.fault
+    return stacked.grid, stacked.frames
+
+
+def stack_with_gaps(frames: Sequence[Frame]) -> Stacked:
+    """The same where slices may be missing: the grid has a plane for each of them, in its true place."""
     _same([frame.shape for frame in frames], "slices of different sizes (rows, columns)")
     _same([tuple(round(v, 4) for v in frame.spacing) for frame in frames], "slices of different PixelSpacing")
     axes = _axes(frames)
@@ -37,16 +64,16 @@ def stack(frames: Sequence[Frame]) -> tuple[VolumeGeometry, list[Frame]]:
     depths = positions @ axes[2]
     order = np.argsort(depths, kind="stable")
     positions, depths = positions[order], depths[order]
-    spacing = _slice_spacing(depths, frames[0].thickness)
+    spacing, planes, fault = _slice_spacing(depths, frames[0].thickness)
     rows_mm, columns_mm = frames[0].spacing
     _refuse_tilt(positions - positions[0], depths - depths[0], axes[2], min(rows_mm, columns_mm))
     grid = VolumeGeometry(
-        (len(frames), *frames[0].shape),
+        (planes[-1] + 1, *frames[0].shape),
         (columns_mm, rows_mm, spacing),
         tuple(positions[0]),
         tuple(map(tuple, axes.T)),  # type: ignore[arg-type]
     )
-    return grid, [frames[i] for i in order]
+    return Stacked(grid, [frames[i] for i in order], planes, fault)
 
 
 def _same(values: Sequence[object], what: str) -> None:
@@ -74,26 +101,35 @@ def _axes(frames: Sequence[Frame]) -> HostArray:
     return np.array([row, column, np.cross(row, column)])
 
 
-def _slice_spacing(depths: HostArray, thickness: float | None) -> float:
+def _slice_spacing(depths: HostArray, thickness: float | None) -> tuple[float, list[int], InputError | None]:
+    """The spacing, the plane of each slice, and what is missing in between."""
     if len(depths) == 1:
-        return abs(thickness or 0.0) or 1.0
+        return abs(thickness or 0.0) or 1.0, [0], None
     gaps = np.diff(depths)
     _refuse_duplicates(depths, gaps)
     usual = float(np.sort(gaps)[(len(gaps) - 1) // 2])
     tolerance = max(GAP_TOLERANCE * usual, POSITION_TOLERANCE_MM)
-    steps = np.rint(gaps / usual)
+    steps = np.rint(gaps / usual).astype(int)
     wrong = np.abs(gaps - usual) > tolerance
-    if wrong.any() and np.all(np.abs(gaps - steps * usual) <= steps * tolerance) and steps.min() >= 1:
-        raise InputError(
-            "missing slices",
-            expected=f"one every {usual:.4g} mm",
-            got=f"{int((steps - 1).sum())} missing of {int(steps.sum()) + 1}: {_gaps(depths, wrong)}",
-        )
-    if wrong.any():
+    whole = bool(np.all(np.abs(gaps - steps * usual) <= steps * tolerance) and steps.min() >= 1)
+    if wrong.any() and not whole:
         raise InputError(
             "irregular slice spacing", expected=f"{usual:.4g} mm throughout", got=f"{_gaps(depths, wrong)}"
         )
-    return float(depths[-1] - depths[0]) / len(gaps)
+    steps = steps if wrong.any() else np.ones_like(steps)
+    planes = [0, *np.cumsum(steps).tolist()]
+    fault = _missing(usual, planes, _gaps(depths, wrong)) if wrong.any() else None
+    return float(depths[-1] - depths[0]) / planes[-1], planes, fault
+
+
+def _missing(usual: float, planes: list[int], gaps: str) -> InputError:
+    count = planes[-1] + 1
+    return InputError(
+        "missing slices",
+        expected=f"one every {usual:.4g} mm",
+        got=f"{count - len(planes)} missing of {count}: {gaps}",
+        do="`read: {missing_slices: interpolate}` takes the mean of the neighbours instead",
+    )
 
 
 def _refuse_duplicates(depths: HostArray, gaps: HostArray) -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -31,6 +31,9 @@ class ReadParams(Params):
         default=("truth", "labels", "mask"),
         description="roles that are segmentations in formats that do not say so",
     )
+    missing_slices: Literal["refuse", "interpolate"] = Field(
+        default="refuse", description="DICOM: a slice missing within a series fails the row, or is interpolated"
+    )
     measurement: str = Field(default="", max_length=200, description="of an ISMRMRD file; else the row's own")
     encoding: int | None = Field(default=None, ge=0, description="of an ISMRMRD file; else the row's own")
     trajectory_unit: Unit | None = Field(
@@ -53,7 +56,7 @@ def run(inputs: Mapping[str, Any], params: ReadParams, ctx: Context) -> Output:
     if missing:
         raise InputError("the row has no such role", expected=", ".join(sorted(missing)), got=", ".join(values))
     extra = Row("", {}, ctx.extra)
-    values |= _values(extra, ReadParams(labels=params.labels), warnings)
+    values |= _values(extra, params.model_copy(update={"roles": ()}), warnings)
     return Output(values=values, warnings=tuple(dict.fromkeys(warnings)))
 
 
@@ -74,7 +77,7 @@ def _value(role: str, files: list[InputFile], row: Row, params: ReadParams, warn
         warnings += [text] if (text := card.warning(role)) else []
         return card.read(role, {file.relative_path: file.path for file in files})
     if readers[0] == "dicom":
-        return _dicom(files)
+        return _dicom(role, files, params, warnings)
     if readers[0] in ("ctpd", "ctpd-store"):
         return _ctpd(readers[0], files, warnings)
     if readers[0] == "cfl":
@@ -93,10 +96,15 @@ def _card(text: str) -> Card:
     return Card.from_json(text)
 
 
-def _dicom(files: Iterable[InputFile]) -> Value:
-    from scanmill.io.dicom_series import read_series
+def _dicom(role: str, files: Iterable[InputFile], params: ReadParams, warnings: list[str]) -> Volume:
+    from scanmill.io.dicom_series import open_series
 
-    return read_series([file.path for file in files])
+    series = open_series([file.path for file in files])
+    volume = series.volume(missing=params.missing_slices)
+    if series.missing:
+        planes = ", ".join(str(plane + 1) for plane in series.missing)
+        warnings.append(f"{role}: slices missing and interpolated: {planes} of {series.geometry.shape[0]}")
+    return volume
 
 
 def _ctpd(reader: str, files: Iterable[InputFile], warnings: list[str]) -> Projections:
