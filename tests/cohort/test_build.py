@@ -13,6 +13,7 @@ from scanmill.cohort import Cohort, dicom_rows
 from scanmill.cohort.build import build_cohort
 from scanmill.cohort.check import check_cohort
 from scanmill.cohort.identity import patient_key
+from scanmill.cohort.pair import pair_cohort
 from scanmill.cohort.protected import read_protected
 from scanmill.cohort.show import summarise
 from scanmill.errors import SpecError
@@ -252,3 +253,17 @@ def test_measured_dicom_and_nifti(data_folder, tmp_path):
     atlas = cohort.row("p/mni_icbm152_t1_tal_nlin_sym_09a_converted")
     assert (atlas["size_z"], atlas["size_y"], atlas["size_x"]) == (189, 233, 197)
     assert len(cohort.select("spacing_x = 1 and contains_identity is null")) == 3
+
+
+def test_t1_and_t2_of_one_session_are_a_pair(data_folder, tmp_path):
+    for name in ("t1", "t2"):
+        with tarfile.open(data_folder / "mr_t1_t2_same_subject" / f"{name}.tar.xz") as archive:
+            archive.extractall(tmp_path / "mr" / name, filter="data")
+    build_cohort([tmp_path / "mr"], out=tmp_path / "c.parquet")
+    summary = pair_cohort(
+        tmp_path / "c.parquet", out=tmp_path / "p.parquet", fixed="EchoTime < 9", moving="EchoTime > 9"
+    )
+    assert (summary.n_pairs, summary.n_unknown_frames) == (1, 0)
+    (row,) = Cohort.open(tmp_path / "p.parquet").table.to_pylist()
+    assert (row["size_z"], row["fixed.missing_slices"], row["moving.missing_slices"]) == (176, 1, 1)
+    assert row["patient_key"]

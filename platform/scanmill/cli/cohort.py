@@ -12,6 +12,7 @@ from scanmill.cli.telling import size
 
 if TYPE_CHECKING:
     from scanmill.cohort.join import JoinReport
+    from scanmill.cohort.pair import PairSummary
 
 app = typer.Typer(no_args_is_help=True, help="Build, look at, check and extend cohorts (Parquet manifests).")
 
@@ -169,3 +170,57 @@ def _tell_join(summary: JoinReport, output: Path, table: str) -> None:
     if summary.duplicate_lines:
         lines = ", ".join(map(str, summary.duplicate_lines[:10])) + (" …" if len(summary.duplicate_lines) > 10 else "")
         say("[yellow]not used, since their key stands there more than once[/yellow]: lines {}", lines)
+
+
+@app.command()
+def pair(
+    cohort: Manifest,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The manifest of pairs to write.")],
+    moving: Annotated[str, typer.Option(help="SQL: the rows that are moved onto others.")],
+    fixed: Annotated[str | None, typer.Option(help="SQL: the rows onto which they are moved.")] = None,
+    atlas: Annotated[
+        Path | None, typer.Option(help="A NIfTI image that is fixed in every pair, instead.", exists=True)
+    ] = None,
+    by: Annotated[
+        list[str] | None, typer.Option(help="The column in which partners agree (patient_key); may be repeated.")
+    ] = None,
+    each: Annotated[bool, typer.Option("--each", help="Several partners: a pair of every combination.")] = False,
+    allow: Annotated[bool, typer.Option("--allow", help="Also pairs of different frames of reference.")] = False,
+    leave_out: Annotated[
+        bool, typer.Option("--leave-out", help="Go on without rows that have no partner, or several.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Pair the rows of a cohort for registration and fusion; what has no partner of its own is refused by name.
+
+    Example: [bold]scanmill cohort pair all.parquet --fixed "EchoTime < 9" --moving "EchoTime > 9" -o pairs.parquet[/bold]
+    """
+    from scanmill.cohort.pair import pair_cohort
+
+    summary = pair_cohort(
+        cohort,
+        out=output,
+        moving=moving,
+        fixed=fixed,
+        atlas=atlas,
+        by=by or ["patient_key"],
+        each=each,
+        allow=allow,
+        leave_out=leave_out,
+    )
+    if as_json:
+        print_json(summary)
+    else:
+        _tell_pairs(summary)
+
+
+def _tell_pairs(summary: PairSummary) -> None:
+    say("[bold]{}[/bold]: {}", summary.path, plural(summary.n_pairs, "pair"))
+    if summary.left_out:
+        rows = plural(len(summary.left_out), "row")
+        say("[yellow]{} in no pair[/yellow]; scanmill cohort show {} --problems   says why", rows, summary.path)
+    if summary.n_other_frames:
+        say("[yellow]{} with different frames of reference[/yellow]", plural(summary.n_other_frames, "pair"))
+    if summary.n_unknown_frames:
+        say("whether they share a frame of reference is not known of {}", plural(summary.n_unknown_frames, "pair"))
+    say("Next: scanmill run JOB.yaml --cohort {}", summary.path)

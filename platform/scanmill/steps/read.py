@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
+from scanmill.cohort.pair_roles import own_role
 from scanmill.data import KSpace, Labels, Projections, Volume
 from scanmill.errors import InputError
 from scanmill.io.card import Card
@@ -73,9 +74,10 @@ def _value(role: str, files: list[InputFile], row: Row, params: ReadParams, warn
     if len(readers) != 1:
         raise InputError("files of one role have different readers", where=role, expected=1, got=", ".join(readers))
     if readers[0] == "card":
-        card = _card(str(row.columns.get("card") or ""))
-        warnings += [text] if (text := card.warning(role)) else []
-        return card.read(role, {file.relative_path: file.path for file in files})
+        side, own = own_role(role)
+        card = _card(str(row.columns.get(f"{side}.card" if side else "card") or ""))
+        warnings += [text] if (text := card.warning(own)) else []
+        return card.read(own, {file.relative_path: file.path for file in files})
     if readers[0] == "dicom":
         return _dicom(role, files, params, warnings)
     if readers[0] in ("ctpd", "ctpd-store"):
@@ -86,7 +88,7 @@ def _value(role: str, files: list[InputFile], row: Row, params: ReadParams, warn
         raise InputError("one file is wanted", where=role, expected=1, got=len(files))
     if readers[0] == "ismrmrd":
         return _ismrmrd(files[0], row, params, warnings)
-    return _one_file(readers[0], files[0], as_labels=role in params.labels)
+    return _one_file(readers[0], files[0], as_labels=own_role(role)[1] in params.labels)
 
 
 @lru_cache(maxsize=64)
