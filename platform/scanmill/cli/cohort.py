@@ -193,7 +193,7 @@ def pair(
 ) -> None:
     """Pair the rows of a cohort for registration and fusion; what has no partner of its own is refused by name.
 
-    Example: [bold]scanmill cohort pair all.parquet --fixed "EchoTime < 9" --moving "EchoTime > 9" -o pairs.parquet[/bold]
+    Example: [bold]scanmill cohort pair all.parquet --fixed "EchoTime < 9" --moving "EchoTime > 9" -o p.parquet[/bold]
     """
     from scanmill.cohort.pair import pair_cohort
 
