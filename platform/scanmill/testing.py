@@ -19,9 +19,11 @@ import numpy as np
 from pydantic import ValidationError
 
 from scanmill.arrays import HostArray, to_host
-from scanmill.data import CoilSensitivities, Frames, KSpace, Labels, Projections, Volume
+from scanmill.data import CoilSensitivities, ColourVolume, Frames, KSpace, Labels, Projections, Volume
+from scanmill.data.transforms import Transform, Translation
 from scanmill.errors import InputError
 from scanmill.geometry import ScanGeometry, VolumeGeometry
+from scanmill.io.voxel_digest import transform_digest
 from scanmill.steps.contract import Context, Output, Params, Prediction, Row, Step
 
 SIDE = 16
@@ -79,6 +81,10 @@ def tiny_value(kind: str) -> Any:
         return makers[kind]()
     if kind == "frames":
         return Frames(np.stack([tiny_image(), 2 * tiny_image()]), grid, ("one", "two"))
+    if kind == "transform":
+        return Translation(np.array([1.0, -2.0, 0.0]))
+    if kind == "colour":
+        return ColourVolume(np.repeat(tiny_image()[..., None] > 0.01, 3, axis=-1).astype(np.uint8), grid)
     if kind == "labels":
         return Labels((tiny_image() > 0.01).astype(np.uint8), grid, {1: "disc"})
     return Volume(tiny_image(), grid, "1/mm")
@@ -193,15 +199,18 @@ def kind_of(value: object) -> str:
         KSpace: "kspace",
         CoilSensitivities: "sensitivities",
         Frames: "frames",
+        ColourVolume: "colour",
     }
-    return kinds.get(type(value), "any")
+    return "transform" if isinstance(value, Transform) else kinds.get(type(value), "any")
 
 
 def fingerprint(value: Any) -> str:
     """Every number of a value and its geometry; a tuple's are joined."""
     if isinstance(value, tuple):
         return "+".join(fingerprint(one) for one in value)
-    if not isinstance(value, Projections | Volume | Labels | KSpace | CoilSensitivities | Frames):
+    if isinstance(value, Transform):
+        return transform_digest(value)
+    if not isinstance(value, Projections | Volume | Labels | KSpace | CoilSensitivities | Frames | ColourVolume):
         return repr(value)
     array = to_host(value.array)
     points = value.trajectory.points.tobytes() if isinstance(value, KSpace) and value.trajectory else b""

@@ -115,6 +115,17 @@ def test_an_exception_becomes_an_outcome_and_the_neighbours_are_untouched(mill, 
         assert str(Path(__file__).parents[2]) not in text
 
 
+def test_a_step_that_finds_its_result_unfit_fails_the_row_and_leaves_its_numbers_and_pictures(mill):
+    events, store = mill(2, {1: "unfit"})
+    good, bad = outcomes(events)["abr0000"], outcomes(events)["abr0001"]
+    assert good.done
+    assert (bad.error_class, bad.retryable) == ("ConvergenceError", False)
+    assert bad.metrics == {"mean": 3.0, "gain": -1.0}
+    assert {(one.output, one.kind) for one in bad.artifacts} == {("thumb", "png"), ("why", "png")}
+    assert all(store.sha256(one.path) == one.sha256 for one in bad.artifacts)
+    assert "no better than at the start" in bad.error
+
+
 def test_out_of_device_memory_asks_for_smaller_tiles_then_for_the_device(mill):
     events, _ = mill(1, {0: "oom"})
     assert outcomes(events)["abr0000"].tile == 0.5

@@ -56,8 +56,8 @@ def page(tmp_path):
     (tmp_path / "stages" / "main").mkdir(parents=True)
     records = [done(i, psnr) for i, psnr in enumerate((31.0, 22.5, 28.0))]
     records += [
-        {"row_key": f"row-{i}", "status": "failed", "attempts": 1, "error_class": "InputError", "error": "<script>x"}
-        for i in (3, 4)
+        {**done(4, 3.0), "status": "failed", "error_class": "InputError", "error": "<script>x"},
+        {"row_key": "row-3", "status": "failed", "attempts": 1, "error_class": "InputError", "error": "<script>x"},
     ]
     write_results(tmp_path / "stages" / "main" / "results.parquet", cohort_table(6), records)
     told = {"status": "done", "seconds": 3.25, "drained": {"node/cpu:1": "it failed 3 rows"}}
@@ -79,7 +79,13 @@ def test_the_counts_add_up_to_the_manifest(page):
 
 def test_the_worst_row_stands_first(page):
     shown = re.findall(r'<div class="about"><b>(row-\d)</b>', page)
-    assert shown == ["row-1", "row-2", "row-0"]
+    assert shown == ["row-4", "row-1", "row-2", "row-0"]
+
+
+def test_a_failed_row_with_a_picture_is_shown_before_the_good_ones(page):
+    places = [page.index(text) for text in ("Failed rows with pictures", "image of row-4", "lowest psnr first")]
+    assert places == sorted(places)
+    assert 'of row-3"' not in page
 
 
 def test_rows_that_failed_alike_are_one_line_and_nothing_is_executed(page):
@@ -95,7 +101,7 @@ def test_the_page_needs_no_other_file(page):
 
 
 def test_numbers_are_summed_up(page):
-    assert re.search(r"<td>ct.reconstruct</td><td class=\"n\">3</td><td class=\"n\">2</td>", page)
+    assert re.search(r"<td>ct.reconstruct</td><td class=\"n\">4</td><td class=\"n\">2.5</td>", page)
 
 
 def test_a_drained_device_is_named(page):

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import SimpleITK as sitk  # noqa: N813
 
-from scanmill.data import KSpace, Labels, Projections, Volume
+from scanmill.data import ColourVolume, KSpace, Labels, Projections, Volume
+from scanmill.data.transforms import DisplacementField, Rigid, VelocityField
 from scanmill.errors import InputError
 from scanmill.geometry import Trajectory, VolumeGeometry
 from scanmill.io.card import load_card
@@ -17,6 +19,7 @@ from scanmill.phantoms.demo_cohort import CORRUPT, write_demo_scans
 from scanmill.steps.contract import Context, InputFile, Row
 from scanmill.steps.table import STEPS, find_step
 from scanmill.testing import fingerprint, tiny_scan, tiny_value
+from some_transforms import smooth_vectors
 
 GRID = VolumeGeometry((3, 4, 5), (1.0, 1.5, 2.0), (-3.0, 7.0, 11.0))
 IMAGE = Volume(np.random.default_rng(0).normal(0, 100, GRID.shape).astype("f4"), GRID, "HU")
@@ -46,6 +49,54 @@ def test_an_image_comes_back(tmp_path, form):
     assert image.geometry.is_close(GRID)
     assert {file.voxel_digest for file in output.files} == {voxel_digest(IMAGE)}
     assert output.pictures["image_slices"].dtype == np.uint8
+
+
+TRANSFORMS = {
+    "rigid": Rigid.from_euler((0.1, -0.2, 0.3), (5.0, -7.0, 11.0), (1.0, 2.0, 3.0)),
+    "field": DisplacementField(smooth_vectors(GRID).astype(np.float32), GRID),
+    "velocity": VelocityField(smooth_vectors(GRID, 0.5), GRID),
+}
+TRANSFORMS["chain"] = TRANSFORMS["rigid"] @ TRANSFORMS["field"]
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [(name, form) for name in TRANSFORMS for form in (None, "tfm")] + [("field", "nifti"), ("velocity", "nifti")],
+)
+def test_a_transform_comes_back_and_maps_points_alike(tmp_path, name, form):
+    transform = TRANSFORMS[name]
+    files = [save(transform, tmp_path / folder, format=form, output="transform").files for folder in ("one", "two")]
+    assert files[0][0].path.read_bytes() == files[1][0].path.read_bytes()
+    output = save(transform, tmp_path / "s", format=form, output="transform")
+    again = read(as_row(output, "transform"))["transform"]
+    points = GRID.voxel_points()
+    np.testing.assert_allclose(again.map(points), transform.map(points), atol=1e-6)
+    assert {file.voxel_digest for file in output.files} == {file.voxel_digest for file in files[0]}
+
+
+def test_what_a_transform_or_an_image_cannot_be_saved_as(tmp_path):
+    with pytest.raises(InputError, match=r"NIfTI holds a displacement field.*Rigid.*format: h5"):
+        save(TRANSFORMS["rigid"], tmp_path / "a", format="nifti")
+    with pytest.raises(InputError, match=r"not saved in this format.*h5, tfm, nifti, got dicom"):
+        save(TRANSFORMS["rigid"], tmp_path / "b", format="dicom")
+    with pytest.raises(InputError, match="a format of transforms"):
+        save(IMAGE, tmp_path / "c", format="h5")
+
+
+def test_colours_become_nifti_and_dicom_that_others_read(tmp_path):
+    colours = np.random.default_rng(1).integers(0, 256, (*GRID.shape, 3)).astype(np.uint8)
+    image = ColourVolume(colours, GRID)
+    output = save(image, tmp_path / "n", output="fused")
+    assert output.pictures["fused_slices"].shape[2] == 3
+    read_by_itk = sitk.ReadImage(output.files[0].path)
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(read_by_itk), colours)
+    np.testing.assert_allclose(read_by_itk.GetOrigin(), GRID.origin)
+    output = save(image, tmp_path / "d", output="fused", format="dicom")
+    series = sitk.ReadImage([str(file.path) for file in output.files])
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(series), colours)
+    np.testing.assert_allclose(series.GetSpacing(), GRID.spacing, atol=1e-6)
+    np.testing.assert_allclose(series.GetOrigin(), GRID.origin, atol=1e-6)
+    assert {file.kind for file in output.files} == {"dicom-colour"}
 
 
 def test_labels_and_projections_come_back(tmp_path):

@@ -1,5 +1,6 @@
 """An array with its geometry, frozen: what steps read and write."""
 
+from scanmill.data.colour import ColourVolume
 from scanmill.data.frames import Frames
 from scanmill.data.kspace import KSpace
 from scanmill.data.labels import Labels
@@ -7,4 +8,4 @@ from scanmill.data.projections import Projections
 from scanmill.data.sensitivities import CoilSensitivities
 from scanmill.data.volume import Volume
 
-__all__ = ["CoilSensitivities", "Frames", "KSpace", "Labels", "Projections", "Volume"]
+__all__ = ["CoilSensitivities", "ColourVolume", "Frames", "KSpace", "Labels", "Projections", "Volume"]

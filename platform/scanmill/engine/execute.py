@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +100,7 @@ class Attempt:
         self._extra: tuple[Any, ...] = ()
         self._values: list[Values] = []
         self._partials: list[dict[str, HostArray]] = []
+        self._unfit = False
 
     def run(self, phase: Phase) -> None:
         """Run the steps of one phase."""
@@ -125,7 +126,11 @@ class Attempt:
         verdict = conclude(error, self.staged, tile=self.task.tile)
         site, gathered = self.shop.site, self.gathered
         self._log(f"{verdict.error_class}: {verdict.error}\n\n{traceback_text(error, self.staged)}")
-        return verdict.outcome(device=site.device, node=site.node, seconds=gathered.seconds, warnings=self._warnings())
+        pictures = self._pictures_of_failure()
+        outcome = verdict.outcome(
+            device=site.device, node=site.node, seconds=gathered.seconds, warnings=self._warnings()
+        )
+        return replace(outcome, artifacts=pictures, metrics=gathered.metrics) if self._unfit else outcome
 
     def close(self) -> None:
         """Let go of values, scratch and staged inputs."""
@@ -214,9 +219,23 @@ class Attempt:
         for port, value in output.values.items():
             values[bound.call.out.get(port, port)] = value
         self.gathered.add(bound.label, output)
+        if output.failure is not None:
+            self._unfit = True
+            raise output.failure
 
     def _warnings(self) -> tuple[str, ...]:
         return tuple(scrubbed(text, self.staged, quotes=False) for text in self.gathered.warnings)
+
+    def _pictures_of_failure(self) -> tuple[Artifact, ...]:
+        """The pictures of a step that found its result unfit, in place; that they cannot be written is a warning."""
+        if not (self._unfit and self.gathered.pictures):
+            return ()
+        try:
+            saved = save_pictures(self.gathered.pictures, self.scratch)
+            return commit_files(self.shop.store, self.task.folder, saved, self.scratch)
+        except (ScanmillError, OSError):
+            self.gathered.warnings.append("the pictures of this failure could not be written")
+            return ()
 
     def _log(self, text: str) -> None:
         try:

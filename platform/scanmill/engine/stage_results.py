@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from scanmill.cohort.results import content_digest, write_results
-from scanmill.engine.artifacts import PARTIAL
+from scanmill.engine.artifacts import PARTIAL, PICTURE
 from scanmill.engine.ledger import UnitRecord
 from scanmill.engine.outcome import Artifact, Outcome
 from scanmill.engine.run_folder import RESULTS, RESULTS_FILES, RunFolder, stage_file
@@ -77,10 +77,9 @@ def result_record(row_key: str, stage: str, record: UnitRecord) -> dict[str, Any
     }
     found |= {f"metric.{name}": value for name, value in outcome.metrics.items()}
     found |= {f"seconds.{name}": value for name, value in outcome.seconds.items()}
-    if record.state == "done":
-        for artifact in outcome.artifacts:
-            if artifact.output != PARTIAL:
-                found.setdefault(f"output.{artifact.output}", []).append(_output(artifact))
+    for artifact in outcome.artifacts:
+        if artifact.output != PARTIAL if record.state == "done" else artifact.kind == PICTURE:
+            found.setdefault(f"output.{artifact.output}", []).append(_output(artifact))
     return found
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from scanmill.arrays import to_host
 from scanmill.data import Volume
 from scanmill.errors import SpecError
+from scanmill.geometry import VolumeGeometry
 from scanmill.io.dicom_rescale import Rescale
 from scanmill.io.dicom_scan import SeriesFacts
 from scanmill.storage.faults import storage_faults
@@ -72,7 +73,7 @@ def write_series(
         folder.mkdir(parents=True, exist_ok=True)
         paths = [folder / f"{number:04d}.dcm" for number in range(1, len(voxels) + 1)]
         for number, path in enumerate(paths, 1):
-            plane = common | _plane(volume, number, uid_seed)
+            plane = common | plane_of_series(volume.geometry, number, uid_seed)
             write_dataset(path, plane, rescale.store(voxels[number - 1]).tobytes())
     return paths
 
@@ -96,10 +97,8 @@ def _common(
     modality = str(known.get("Modality") or ("CT" if volume.unit in ("HU", "1/mm") else "MR"))
     if modality not in CLASSES:
         raise SpecError("only CT and MR series can be written", got=modality)
-    if len(description) > 64 or "\\" in description or not description.isprintable():
-        raise SpecError("a series description has at most 64 printable characters", got=len(description))
+    check_description(description)
     grid = volume.geometry
-    axes = np.asarray(grid.direction)
     return {
         **DEFAULTS[modality],
         **{keyword: known[keyword] for keyword in INHERITED if keyword in known},
@@ -111,10 +110,7 @@ def _common(
         "DerivationDescription": description,
         "Manufacturer": IMPLEMENTATION,
         "SeriesNumber": None,
-        "ImageOrientationPatient": decimal_strings([*axes[:, 0], *axes[:, 1]]),
-        "PixelSpacing": decimal_strings([grid.spacing[1], grid.spacing[0]]),
-        "SliceThickness": decimal_strings([grid.spacing[2]])[0],
-        "SpacingBetweenSlices": decimal_strings([grid.spacing[2]])[0],
+        **plane_place(grid),
         "Rows": grid.shape[1],
         "Columns": grid.shape[2],
         "SamplesPerPixel": 1,
@@ -149,11 +145,29 @@ def written_identity(uid_seed: str, patient_key: str, study_key: str) -> dict[st
     }
 
 
-def _plane(volume: Volume, number: int, uid_seed: str) -> dict[str, Any]:
+def check_description(description: str) -> None:
+    """SpecError where a SeriesDescription does not fit."""
+    if len(description) > 64 or "\\" in description or not description.isprintable():
+        raise SpecError("a series description has at most 64 printable characters", got=len(description))
+
+
+def plane_place(grid: VolumeGeometry) -> dict[str, Any]:
+    """What all planes of a grid share: orientation, spacing and thickness."""
+    axes = np.asarray(grid.direction)
+    return {
+        "ImageOrientationPatient": decimal_strings([*axes[:, 0], *axes[:, 1]]),
+        "PixelSpacing": decimal_strings([grid.spacing[1], grid.spacing[0]]),
+        "SliceThickness": decimal_strings([grid.spacing[2]])[0],
+        "SpacingBetweenSlices": decimal_strings([grid.spacing[2]])[0],
+    }
+
+
+def plane_of_series(grid: VolumeGeometry, number: int, uid_seed: str) -> dict[str, Any]:
+    """What belongs to plane ``number``, counted from 1, alone."""
     return {
         "SOPInstanceUID": derived_uid(uid_seed, "instance", str(number)),
         "InstanceNumber": number,
-        "ImagePositionPatient": decimal_strings(volume.geometry.to_points([0, 0, number - 1]).tolist()),
+        "ImagePositionPatient": decimal_strings(grid.to_points([0, 0, number - 1]).tolist()),
     }
 
 
@@ -168,7 +182,8 @@ def write_dataset(path: Path, attributes: Mapping[str, Any], pixels: bytes | Non
         setattr(dataset, keyword, value)
     dataset.setdefault("PatientSex", "")
     if pixels is not None:
-        dataset.add_new("PixelData", "OW", pixels)
+        padded = pixels + b"\0" * (len(pixels) % 2)
+        dataset.add_new("PixelData", "OW" if dataset.BitsAllocated > 8 else "OB", padded)
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.MediaStorageSOPClassUID = UID(attributes["SOPClassUID"])

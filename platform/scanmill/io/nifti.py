@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scanmill.arrays import HostArray, to_host
-from scanmill.data import Labels, Volume
+from scanmill.data import ColourVolume, Labels, Volume
 from scanmill.errors import InputError
 from scanmill.geometry import VolumeGeometry
 from scanmill.io.array_info import MAX_BYTES, unreadable
@@ -28,6 +28,7 @@ MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 SHEAR_TOLERANCE = 1e-4
 """The largest cosine between two axes that still counts as a right angle (0.006 degrees)."""
 LABEL_LIMIT = 65535
+RGB24 = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])
 WRITER = b"scanmill"
 """In ``descrip``; only in files that carry it is ``intent_name`` the unit of the numbers."""
 
@@ -76,6 +77,12 @@ def write_nifti(path: Path, image: Volume | Labels, *, compresslevel: int = 1) -
     voxels = _voxels_to_store(image)
     unit = getattr(image, "unit", "").encode()[:15]
     save_nifti(path, nifti_image(voxels.T, image.geometry, unit), compresslevel)
+
+
+def write_colour_nifti(path: Path, image: ColourVolume, *, compresslevel: int = 1) -> None:
+    """Colours as NIfTI's RGB24; the same image gives the same bytes."""
+    colours = np.ascontiguousarray(to_host(image.array)).view(RGB24)[..., 0]
+    save_nifti(path, nifti_image(colours.T, image.geometry, b""), compresslevel)
 
 
 def nifti_image(voxels: HostArray, geometry: VolumeGeometry, intent_name: bytes) -> Any:

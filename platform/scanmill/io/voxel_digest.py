@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from scanmill.arrays import to_host
-from scanmill.data import KSpace, Labels, Projections, Volume
+from scanmill.data import ColourVolume, KSpace, Labels, Projections, Volume
+
+if TYPE_CHECKING:
+    from scanmill.data.transforms import Transform
 
 
-def voxel_digest(value: Volume | Labels | Projections | KSpace) -> str:
+def voxel_digest(value: Volume | Labels | ColourVolume | Projections | KSpace) -> str:
     """sha256 over type, shape, little-endian numbers in array order, and the geometry rounded to 1e-6; of k-space, over
     its trajectory too.
 
@@ -28,6 +32,22 @@ def voxel_digest(value: Volume | Labels | Projections | KSpace) -> str:
     digest.update(array.reshape(-1).view(np.uint8).data)
     if isinstance(value, KSpace) and value.trajectory is not None:
         digest.update(json.dumps(_rounded(value.trajectory.points.tolist())).encode())
+    return digest.hexdigest()
+
+
+def transform_digest(transform: Transform) -> str:
+    """sha256 over the kinds and the float64 parameters of a transform's links, as ITK's files have them.
+
+    >>> from scanmill.data.transforms import Translation
+    >>> transform_digest(Translation((1, 2, 3)))[:12]
+    '4c14b1e9cf90'
+    """
+    from scanmill.io.itk_parameters import entries_of
+
+    digest = hashlib.sha256()
+    for entry in entries_of(transform):
+        digest.update(json.dumps([entry.kind, entry.parameters.size, entry.fixed.size]).encode())
+        digest.update(entry.parameters.astype("<f8").tobytes() + entry.fixed.astype("<f8").tobytes())
     return digest.hexdigest()
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from scanmill.report.facts import telling_first, worst_first
 from scanmill.report.figures import data_uri
@@ -57,9 +58,19 @@ class Card:
 
 def make_cards(table: pa.Table, read_bytes: ReadBytes) -> list[Card]:
     """A card for each of the worst done rows."""
+    return _cards(worst_first(table), read_bytes)
+
+
+def make_failed_cards(table: pa.Table, read_bytes: ReadBytes) -> list[Card]:
+    """A card for rows that failed and left a picture."""
+    failed = table.filter(pc.is_in(table["status"], pa.array(["failed", "quarantined"])))
+    return [card for card in _cards(failed, read_bytes) if card.pictures]
+
+
+def _cards(table: pa.Table, read_bytes: ReadBytes) -> list[Card]:
     names = telling_first(name for name in table.column_names if name.startswith("metric."))
     cards = []
-    for row in worst_first(table).slice(0, MOST_CARDS).to_pylist():
+    for row in table.slice(0, MOST_CARDS).to_pylist():
         known = [(name.removeprefix("metric."), row[name]) for name in names if row[name] is not None]
         cards.append(Card(row["row_key"], dict(known[:FEW]), dict(known[FEW:]), _pictures(row, read_bytes)))
     return cards

@@ -14,7 +14,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scanmill.report import facts
-from scanmill.report.cards import MOST_CARDS, ReadBytes, make_cards
+from scanmill.report.cards import MOST_CARDS, ReadBytes, make_cards, make_failed_cards
 from scanmill.report.figures import histogram
 from scanmill.report.montage import write_montage
 
@@ -61,6 +61,7 @@ def _stage(name: str, table: pa.Table, read_bytes: ReadBytes) -> dict[str, Any]:
         "charts": [(s.name, histogram(facts.numbers(table, f"metric.{s.name}"), s.name)) for s in varied],
         "ranked_by": (facts.ranking_metric(table.column_names) or "").removeprefix("metric."),
         "cards": make_cards(table, read_bytes),
+        "failed_cards": make_failed_cards(table, read_bytes),
         "not_shown": max(counts["done"] - MOST_CARDS, 0),
         "failures": failures[:MOST_REASONS],
         "more_failures": failures[MOST_REASONS : 10 * MOST_REASONS],

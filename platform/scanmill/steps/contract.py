@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from scanmill.arrays import HostArray
+from scanmill.errors import ScanmillError
 
 Phase = Literal["read", "compute", "write"]
 """Which clock a step runs under, and with what it overlaps: the next unit is read and the last one written while
@@ -24,8 +25,8 @@ class Params(BaseModel):
 
 @dataclass(frozen=True)
 class Port:
-    """A value that a step reads or writes: ``projections``, ``kspace``, ``volume``, ``labels``, ``table``, ``file`` or
-    ``any``.
+    """A value that a step reads or writes: ``projections``, ``kspace``, ``volume``, ``labels``, ``colour``,
+    ``transform``, ``table``, ``file`` or ``any``.
 
     ``many`` reads a tuple of values, one per row of a group, in the order of the row keys."""
 
@@ -57,8 +58,9 @@ class InputFile:
 
     ``role`` is the name under which its value goes (``scan``, ``image``, ``truth``); ``reader`` says how it is read:
     ``card`` (a data card, in the row's ``card`` column as JSON), ``ctpd`` and ``ctpd-store`` (DICOM-CT-PD, as files
-    or converted), ``dicom``, ``nifti``, ``npz``, ``ismrmrd``, ``fastmri`` (its k-space) and ``fastmri-image`` (its
-    reconstruction), or ``cfl`` (BART's pair). The files of one role and reader make one value.
+    or converted), ``dicom``, ``nifti``, ``npz``, ``itk`` and ``displacement`` (transforms), ``ismrmrd``, ``fastmri``
+    (its k-space) and ``fastmri-image`` (its reconstruction), or ``cfl`` (BART's pair). The files of one role and reader
+    make one value.
     """
 
     role: str
@@ -107,13 +109,18 @@ class SavedFile:
 
 @dataclass(frozen=True)
 class Output:
-    """What a step gives back: values by port, numbers for the results, RGB or grey uint8 pictures, saved files."""
+    """What a step gives back: values by port, numbers for the results, RGB or grey uint8 pictures, saved files.
+
+    ``failure`` is the error of a step that found its own result unfit (an iteration that converged to nothing): the row
+    fails with it, no later step sees the values, and the numbers and pictures stay, so that one can see why.
+    """
 
     values: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     pictures: Mapping[str, HostArray] = field(default_factory=dict)
     files: tuple[SavedFile, ...] = ()
     warnings: tuple[str, ...] = ()
+    failure: ScanmillError | None = None
 
 
 @dataclass(frozen=True)

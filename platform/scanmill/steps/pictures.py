@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from scanmill.arrays import Array, HostArray, to_host
-from scanmill.data import Frames, KSpace, Labels, Projections, Volume
+from scanmill.data import ColourVolume, Frames, KSpace, Labels, Projections, Volume
 
 MAX_SIDE = 512
 MAX_FRAMES = 8
@@ -52,6 +52,17 @@ def central_slices(volume: Volume | Labels, window: Window | None = None) -> Hos
     return side_by_side([grey(view, shown) for view in views])
 
 
+def colour_slices(image: ColourVolume) -> HostArray:
+    """The same views of an image in colours: (rows, columns, 3)."""
+    array = to_host(image.array)
+    nz, ny, nx, _ = array.shape
+    step = -(-max(nz, ny, nx) // MAX_SIDE)
+    views = [array[nz // 2]]
+    if nz >= MIN_SLICES:
+        views += [array[::-1, ny // 2], array[::-1, :, nx // 2]]
+    return side_by_side([view[::step, ::step] for view in views])
+
+
 def middle_slices(frames: Frames, window: Window | None = None) -> HostArray:
     """The middle slice (z) of up to `MAX_FRAMES` frames, evenly taken, all in one window."""
     n_frames, nz = frames.array.shape[:2]
@@ -94,5 +105,6 @@ def side_by_side(pictures: list[HostArray]) -> HostArray:
     height = max(len(picture) for picture in pictures)
     columns = []
     for picture in pictures:
-        columns += [np.pad(picture, ((0, height - len(picture)), (0, 2)))]
+        margin = [(0, height - len(picture)), (0, 2), (0, 0)][: picture.ndim]
+        columns += [np.pad(picture, margin)]
     return np.hstack(columns)[:, :-2]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import PurePosixPath
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from pydantic import Field
@@ -19,9 +19,15 @@ from scanmill.io.trajectory_units import Unit
 from scanmill.steps.contract import Context, InputFile, Output, Params, Prediction, Row, Step
 from scanmill.steps.memory import refuse_impossible
 
-Value = Volume | Labels | Projections | KSpace
+if TYPE_CHECKING:
+    from scanmill.data.transforms import Transform
+
+Value: TypeAlias = "Volume | Labels | Projections | KSpace | Transform"
 READ_BYTES_PER_SECOND = 200e6
-READERS = ("card", "cfl", "ctpd", "ctpd-store", "dicom", "fastmri", "fastmri-image", "ismrmrd", "nifti", "npz")
+READERS = (
+    "card", "cfl", "ctpd", "ctpd-store", "dicom", "displacement", "fastmri", "fastmri-image", "ismrmrd", "itk", "nifti",
+    "npz",
+)  # fmt: skip
 
 
 class ReadParams(Params):
@@ -164,7 +170,16 @@ def _one_file(reader: str, file: InputFile, *, as_labels: bool) -> Value:
         return read_npz(file.path)
     if reader in ("fastmri", "fastmri-image"):
         return _fastmri(reader, file)
+    if reader in ("itk", "displacement"):
+        return _transform(reader, file)
     raise InputError("unknown reader", where=file.role, expected=", ".join(READERS), got=reader)
+
+
+def _transform(reader: str, file: InputFile) -> Transform:
+    from scanmill.io.displacement_nifti import read_displacement_field
+    from scanmill.io.itk_transform import read_itk_transform
+
+    return read_itk_transform(file.path) if reader == "itk" else read_displacement_field(file.path)
 
 
 def _predict(columns: Mapping[str, Any], params: ReadParams, device: str) -> Prediction:

@@ -12,12 +12,13 @@ from typing import Any, Literal
 from pydantic import Field
 
 from scanmill.arrays import HostArray, to_host
-from scanmill.data import Frames, KSpace, Labels, Projections, Volume
+from scanmill.data import ColourVolume, Frames, KSpace, Labels, Projections, Volume
 from scanmill.errors import InputError
 from scanmill.io.voxel_digest import voxel_digest
 from scanmill.steps.contract import Context, Output, Params, Port, Prediction, SavedFile, Step
 from scanmill.steps.mr_scale import scale_of
-from scanmill.steps.pictures import central_slices, kspace, middle_slices, sinogram
+from scanmill.steps.pictures import central_slices, colour_slices, kspace, middle_slices, sinogram
+from scanmill.steps.save_colour import save_colour
 
 Value = Volume | Labels | Projections | KSpace
 WRITE_BYTES_PER_SECOND = 40e6
@@ -31,8 +32,10 @@ class SaveParams(Params):
     """What is written, and how."""
 
     output: str = Field(default="image", pattern=r"^[A-Za-z_]\w{0,40}$", description="its name in the results")
-    format: Literal["nifti", "npz", "dicom"] = Field(
-        default="nifti", description="nifti for images and labels, npz for anything, dicom for images"
+    format: Literal["nifti", "npz", "dicom", "h5", "tfm"] | None = Field(
+        default=None,
+        description="nifti (the default) for images and labels, npz for anything, dicom for images; of transforms h5 "
+        "(the default), tfm, or nifti for a displacement field",
     )
     slope: float | None = Field(
         default=None,
@@ -51,14 +54,25 @@ def run(inputs: Mapping[str, Any], params: SaveParams, ctx: Context) -> Output:
     """Write the value into the scratch folder; equal values give equal bytes.
 
     Frames become an output each, called by the frame: ``image_echo_1``."""
+    from scanmill.data.transforms import Transform
+    from scanmill.steps.save_transform import save_transform
+
     value = inputs.get("image")
     if isinstance(value, Frames):
         return _frames(value, params, ctx)
+    if isinstance(value, Transform):
+        return Output(files=(save_transform(value, params.output, params.format, ctx.scratch),))
+    if isinstance(value, ColourVolume):
+        pictures = {f"{params.output}_slices": colour_slices(value)} if params.picture else {}
+        return Output(files=save_colour(value, params.output, params.format, ctx), pictures=pictures)
     if not isinstance(value, Value):
-        raise InputError("nothing to save", where=params.output, expected="an image, labels, projections or k-space",
-                         got=type(value).__name__)  # fmt: skip
+        raise InputError("nothing to save", where=params.output, got=type(value).__name__,
+                         expected="an image, labels, projections, k-space or a transform")  # fmt: skip
     value = replace(value, array=to_host(value.array))
-    files = _WRITERS[params.format](value, params, ctx)
+    form = params.format or "nifti"
+    if form not in _WRITERS:
+        raise InputError("a format of transforms", where=params.output, expected=", ".join(_WRITERS), got=form)
+    files = _WRITERS[form](value, params, ctx)
     pictures = {}
     if params.picture:
         pictures = {f"{params.output}_slices": _picture(value, params)}
@@ -123,9 +137,10 @@ def _npz(value: Value, params: SaveParams, ctx: Context) -> tuple[SavedFile, ...
 
 
 def _saved(value: Value, params: SaveParams, ctx: Context, write: Callable[[Path], None]) -> tuple[SavedFile, ...]:
-    path = ctx.scratch / f"{params.output}{SUFFIX[params.format]}"
+    form = params.format or "nifti"
+    path = ctx.scratch / f"{params.output}{SUFFIX[form]}"
     write(path)
-    return (SavedFile(params.output, path, params.format, voxel_digest(value)),)
+    return (SavedFile(params.output, path, form, voxel_digest(value)),)
 
 
 def _dicom(value: Value, params: SaveParams, ctx: Context) -> tuple[SavedFile, ...]:
@@ -187,7 +202,7 @@ def _predict(columns: Mapping[str, Any], params: SaveParams, device: str) -> Pre
 
 STEP = Step(
     "save",
-    "Write an image, labels, projections or k-space into the results",
+    "Write an image, labels, projections, k-space or a transform into the results",
     run,
     SaveParams,
     reads={"image": Port("any")},

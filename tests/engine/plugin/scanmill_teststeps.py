@@ -118,8 +118,9 @@ def _fault(inputs, params, ctx):
     if os.environ.get("SCANMILL_DEVICE", "-").endswith(params.bad_device):
         raise RuntimeError("this device computes nothing")
     fault = columns.get("fault") or ""
-    if fault:
-        FAULTS[fault](ctx)
+    unfit = FAULTS[fault](ctx) if fault else None
+    if isinstance(unfit, Output):
+        return unfit
     return Output({"image": inputs["image"]}) if "image" in inputs else Output()
 
 
@@ -143,6 +144,11 @@ FAULTS = {
     "raise": _raise(ValueError("cannot convert 'DOE^JOHN' of /home/doe/scan.dcm")),
     "input": _raise(InputError("the scan is irregular", where="/home/doe/scan.dcm", expected=3, got=4)),
     "diverge": _raise(ConvergenceError("diverged at iteration 3")),
+    "unfit": lambda ctx: Output(
+        metrics={"gain": -1.0},
+        pictures={"why": np.ones((4, 4), np.uint8)},
+        failure=ConvergenceError("no better than at the start"),
+    ),
     "resource": _raise(ResourceError("the storage is away")),
     "full": _raise(OSError(28, "No space left on device", "/home/doe/x")),
     "memory": _raise(MemoryError()),
