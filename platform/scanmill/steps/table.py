@@ -26,6 +26,8 @@ STEPS = {
     "image.quality": "scanmill.steps.image_quality:STEP",
     "fuse": "scanmill.steps.fuse:STEP",
     "fuse.quality": "scanmill.steps.fuse_quality:STEP",
+    "register.apply": "scanmill.steps.register_apply:STEP",
+    "template.build": "scanmill.steps.template_build:STEP",
     "cohort.mean": "scanmill.steps.cohort_mean:STEP",
     "save": "scanmill.steps.save:STEP",
 }
