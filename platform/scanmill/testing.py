@@ -18,8 +18,9 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import ValidationError
 
+from scanmill.algorithms.features import Embedding
 from scanmill.arrays import HostArray, to_host
-from scanmill.data import CoilSensitivities, ColourVolume, Frames, KSpace, Labels, Projections, Volume
+from scanmill.data import CoilSensitivities, ColourVolume, Entries, Frames, KSpace, Labels, Projections, Volume
 from scanmill.data.transforms import Transform, Translation
 from scanmill.errors import InputError
 from scanmill.geometry import ScanGeometry, VolumeGeometry
@@ -79,6 +80,9 @@ def tiny_value(kind: str) -> Any:
     makers = {"projections": tiny_scan, "kspace": tiny_kspace, "sensitivities": tiny_sensitivities}
     if kind in makers:
         return makers[kind]()
+    if kind == "entries":
+        whole = np.array([[0, 0, 0, 1, SIDE, SIDE]])
+        return Entries(np.ones((1, 3), np.float32), ("series",), whole, ("",), "0" * 64)
     if kind == "frames":
         return Frames(np.stack([tiny_image(), 2 * tiny_image()]), grid, ("one", "two"))
     if kind == "transform":
@@ -200,6 +204,8 @@ def kind_of(value: object) -> str:
         CoilSensitivities: "sensitivities",
         Frames: "frames",
         ColourVolume: "colour",
+        Entries: "entries",
+        Embedding: "embedding",
     }
     return "transform" if isinstance(value, Transform) else kinds.get(type(value), "any")
 
@@ -210,6 +216,10 @@ def fingerprint(value: Any) -> str:
         return "+".join(fingerprint(one) for one in value)
     if isinstance(value, Transform):
         return transform_digest(value)
+    if isinstance(value, Entries):
+        return repr((value.vectors.tobytes(), value.regions, value.embedding, value.description))
+    if isinstance(value, Embedding):
+        return value.digest
     if not isinstance(value, Projections | Volume | Labels | KSpace | CoilSensitivities | Frames | ColourVolume):
         return repr(value)
     array = to_host(value.array)

@@ -313,6 +313,48 @@ class TestMean(StepContract):
         return [*super().bad_inputs(), {"image": (image, other)}]
 
 
+class TestEmbed(StepContract):
+    step = find_step("embed")
+
+    def params(self):
+        return self.step.params(embedding={"grid": {"shape": [16, 16]}, "parts": [{"feature": "profile"}]})
+
+    def inputs(self):
+        return {"image": tiny_value("volume"), "labels": tiny_value("labels")}
+
+    def bad_inputs(self):
+        good = self.inputs()
+        elsewhere = replace(good["labels"], geometry=replace(good["labels"].geometry, spacing=(2.0, 1.0, 1.0)))
+        image = good["image"]
+        return [{}, {"image": 1}, {"image": with_nan(image)}, {**good, "labels": elsewhere},
+                {**good, "embedding": "no embedding"}]  # fmt: skip
+
+
+class TestEmbeddingMoments(StepContract):
+    step = find_step("embedding.moments")
+
+    def params(self):
+        return self.step.params(embedding={"grid": {"shape": [16, 16]}, "parts": [{"feature": "profile"}]})
+
+
+class TestEmbeddingFit(StepContract):
+    step = find_step("embedding.fit")
+
+    def inputs(self):
+        moments = find_step("embedding.moments")
+        params = TestEmbeddingMoments().params()
+        values = []
+        for factor in (1.0, 2.0, 3.0):
+            ramp = factor * np.linspace(0, 1, 256).reshape(1, 16, 16) ** factor
+            image = tiny_value("volume").with_array(ramp.astype(np.float32))
+            values.append(moments.run({"image": image}, params, None).values["moments"])
+        return {"moments": tuple(values)}
+
+    def bad_inputs(self):
+        one = self.inputs()["moments"][0]
+        return [{}, {"moments": "none"}, {"moments": (one,)}, {"moments": ({"embedding": one["embedding"]},)}]
+
+
 @pytest.mark.parametrize("form", ["nifti", "npz", "dicom"])
 class TestSave(StepContract):
     step = find_step("save")

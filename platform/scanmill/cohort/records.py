@@ -28,7 +28,7 @@ FIXED: dict[str, pa.DataType] = {
     "digest": pa.string(),
     "stage": pa.string(),
 }
-READERS = frozenset({"nifti", "dicom", "npz", "itk", "displacement"})
+READERS = frozenset({"nifti", "dicom", "npz", "itk", "displacement", "entries", "embedding"})
 """Kinds of outputs that a later stage can read; files of other kinds are carried along without a reader."""
 
 Record = Mapping[str, Any]

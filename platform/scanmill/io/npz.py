@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from scanmill.arrays import HostArray, to_host
-from scanmill.data import KSpace, Labels, Projections, Volume
+from scanmill.data import Entries, KSpace, Labels, Projections, Volume
 from scanmill.errors import InputError
 from scanmill.geometry import ScanGeometry, Trajectory, VolumeGeometry
 from scanmill.io.array_info import PARSER_FAULTS, unreadable
@@ -25,8 +25,9 @@ MAX_HEAD_BYTES = 256 * 2**20
 POSES = ("source", "detector", "column_step", "row_step", "arc_center")
 
 KSPACE = ("sampling_mask", "noise", "calibration")
+ENTRY_WORDS = ("kinds", "labels")
 
-Value = Volume | Labels | Projections | KSpace
+Value = Volume | Labels | Projections | KSpace | Entries
 
 
 def write_npz(path: Path, value: Value) -> None:
@@ -62,6 +63,10 @@ def _parts(value: Value) -> tuple[dict[str, Any], dict[str, HostArray]]:
         return {"kind": "labels", "geometry": value.geometry.to_dict(), "names": names}, {"array": value.array}
     if isinstance(value, KSpace):
         return _kspace_parts(value)
+    if isinstance(value, Entries):
+        words = {name: list(getattr(value, name)) for name in ENTRY_WORDS}
+        head = {"kind": "entries", **words, "embedding": value.embedding, "description": value.description}
+        return head, {"array": value.vectors, "boxes": value.boxes}
     fields = {name: getattr(value, name) for name in ("dark", "flat") if getattr(value, name) is not None}
     head: dict[str, Any] = {"kind": "projections", "beam": value.geometry.beam, "quantity": value.quantity}
     head["water_attenuation"] = value.water_attenuation
@@ -79,6 +84,10 @@ def _value(head: Mapping[str, Any], path: Path) -> Value:
     if head["kind"] == "labels":
         names = {int(label): name for label, name in head["names"].items()}
         return Labels(array, VolumeGeometry.from_dict(head["geometry"]), names)
+    if head["kind"] == "entries":
+        words = {name: tuple(str(word) for word in head[name]) for name in ENTRY_WORDS}
+        boxes = read_array(path, "boxes")
+        return Entries(array, boxes=boxes, embedding=head["embedding"], description=head["description"], **words)
     with zipfile.ZipFile(path) as archive:
         there = set(archive.namelist())
     if head["kind"] == "kspace":

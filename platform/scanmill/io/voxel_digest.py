@@ -9,21 +9,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scanmill.arrays import to_host
-from scanmill.data import ColourVolume, KSpace, Labels, Projections, Volume
+from scanmill.data import ColourVolume, Entries, KSpace, Labels, Projections, Volume
 
 if TYPE_CHECKING:
     from scanmill.data.transforms import Transform
 
 
-def voxel_digest(value: Volume | Labels | ColourVolume | Projections | KSpace) -> str:
+def voxel_digest(value: Volume | Labels | ColourVolume | Projections | KSpace | Entries) -> str:
     """sha256 over type, shape, little-endian numbers in array order, and the geometry rounded to 1e-6; of k-space, over
-    its trajectory too.
+    its trajectory too; of entries, over all but their description.
 
     >>> from scanmill.geometry import VolumeGeometry
     >>> image = Volume(np.zeros((1, 2, 2), np.float32), VolumeGeometry((1, 2, 2)))
     >>> voxel_digest(image) == voxel_digest(image.with_array(np.zeros((1, 2, 2), ">f4")))
     True
     """
+    if isinstance(value, Entries):
+        return _of_entries(value)
     array = to_host(value.array)
     array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
     geometry = {name: _rounded(field) for name, field in value.geometry.to_dict().items()}
@@ -49,6 +51,12 @@ def transform_digest(transform: Transform) -> str:
         digest.update(json.dumps([entry.kind, entry.parameters.size, entry.fixed.size]).encode())
         digest.update(entry.parameters.astype("<f8").tobytes() + entry.fixed.astype("<f8").tobytes())
     return digest.hexdigest()
+
+
+def _of_entries(value: Entries) -> str:
+    head = json.dumps([value.kinds, value.labels, value.boxes.tolist(), value.embedding])
+    vectors = np.ascontiguousarray(value.vectors, dtype="<f4")
+    return hashlib.sha256(head.encode() + vectors.tobytes()).hexdigest()
 
 
 def _rounded(field: object) -> object:

@@ -26,7 +26,7 @@ class Params(BaseModel):
 @dataclass(frozen=True)
 class Port:
     """A value that a step reads or writes: ``projections``, ``kspace``, ``volume``, ``labels``, ``colour``,
-    ``transform``, ``table``, ``file`` or ``any``.
+    ``transform``, ``entries``, ``embedding``, ``table``, ``file`` or ``any``.
 
     ``many`` reads a tuple of values, one per row of a group, in the order of the row keys."""
 
@@ -59,8 +59,8 @@ class InputFile:
     ``role`` is the name under which its value goes (``scan``, ``image``, ``truth``); ``reader`` says how it is read:
     ``card`` (a data card, in the row's ``card`` column as JSON), ``ctpd`` and ``ctpd-store`` (DICOM-CT-PD, as files
     or converted), ``dicom``, ``nifti``, ``npz``, ``itk`` and ``displacement`` (transforms), ``ismrmrd``, ``fastmri``
-    (its k-space) and ``fastmri-image`` (its reconstruction), or ``cfl`` (BART's pair). The files of one role and reader
-    make one value.
+    (its k-space) and ``fastmri-image`` (its reconstruction), ``cfl`` (BART's pair), or what this platform makes:
+    ``entries``, ``embedding``. The files of one role and reader make one value.
     """
 
     role: str

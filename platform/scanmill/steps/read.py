@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from scanmill.cohort.pair_roles import own_role
-from scanmill.data import KSpace, Labels, Projections, Volume
+from scanmill.data import Entries, KSpace, Labels, Projections, Volume
 from scanmill.errors import InputError
 from scanmill.io.card import Card
 from scanmill.io.trajectory_units import Unit
@@ -20,12 +20,14 @@ from scanmill.steps.contract import Context, InputFile, Output, Params, Predicti
 from scanmill.steps.memory import refuse_impossible
 
 if TYPE_CHECKING:
+    from scanmill.algorithms.features import Embedding
     from scanmill.data.transforms import Transform
 
-Value: TypeAlias = "Volume | Labels | Projections | KSpace | Transform"
+Value: TypeAlias = "Volume | Labels | Projections | KSpace | Transform | Entries | Embedding"
 READ_BYTES_PER_SECOND = 200e6
 READERS = (
-    "card", "cfl", "ctpd", "ctpd-store", "dicom", "displacement", "fastmri", "fastmri-image", "ismrmrd", "itk", "nifti",
+    "card", "cfl", "ctpd", "ctpd-store", "dicom", "displacement", "embedding", "entries", "fastmri", "fastmri-image",
+    "ismrmrd", "itk", "nifti",
     "npz",
 )  # fmt: skip
 
@@ -164,7 +166,11 @@ def _one_file(reader: str, file: InputFile, *, as_labels: bool) -> Value:
         from scanmill.io.nifti import read_labels, read_nifti
 
         return read_labels(file.path) if as_labels else read_nifti(file.path)
-    if reader == "npz":
+    if reader == "embedding":
+        from scanmill.algorithms.features.named import read_embedding
+
+        return read_embedding(file.path)
+    if reader in ("npz", "entries"):
         from scanmill.io.npz import read_npz
 
         return read_npz(file.path)

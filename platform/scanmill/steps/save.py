@@ -11,14 +11,18 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from scanmill.algorithms.features import Embedding
+from scanmill.algorithms.features.named import embedding_text
 from scanmill.arrays import HostArray, to_host
-from scanmill.data import ColourVolume, Frames, KSpace, Labels, Projections, Volume
+from scanmill.data import ColourVolume, Entries, Frames, KSpace, Labels, Projections, Volume
 from scanmill.errors import InputError
+from scanmill.io.npz import write_npz
 from scanmill.io.voxel_digest import voxel_digest
 from scanmill.steps.contract import Context, Output, Params, Port, Prediction, SavedFile, Step
 from scanmill.steps.mr_scale import scale_of
 from scanmill.steps.pictures import central_slices, colour_slices, kspace, middle_slices, sinogram
 from scanmill.steps.save_colour import save_colour
+from scanmill.storage.faults import storage_faults
 
 Value = Volume | Labels | Projections | KSpace
 WRITE_BYTES_PER_SECOND = 40e6
@@ -35,7 +39,7 @@ class SaveParams(Params):
     format: Literal["nifti", "npz", "dicom", "h5", "tfm"] | None = Field(
         default=None,
         description="nifti (the default) for images and labels, npz for anything, dicom for images; of transforms h5 "
-        "(the default), tfm, or nifti for a displacement field",
+        "(the default), tfm, or nifti for a displacement field; entries and embeddings have a form of their own",
     )
     slope: float | None = Field(
         default=None,
@@ -65,9 +69,11 @@ def run(inputs: Mapping[str, Any], params: SaveParams, ctx: Context) -> Output:
     if isinstance(value, ColourVolume):
         pictures = {f"{params.output}_slices": colour_slices(value)} if params.picture else {}
         return Output(files=save_colour(value, params.output, params.format, ctx), pictures=pictures)
+    if isinstance(value, Entries | Embedding):
+        return Output(files=(_found_by(value, params, ctx),))
     if not isinstance(value, Value):
         raise InputError("nothing to save", where=params.output, got=type(value).__name__,
-                         expected="an image, labels, projections, k-space or a transform")  # fmt: skip
+                         expected="an image, labels, projections, k-space, entries or a transform")  # fmt: skip
     value = replace(value, array=to_host(value.array))
     form = params.format or "nifti"
     if form not in _WRITERS:
@@ -77,6 +83,18 @@ def run(inputs: Mapping[str, Any], params: SaveParams, ctx: Context) -> Output:
     if params.picture:
         pictures = {f"{params.output}_slices": _picture(value, params)}
     return Output(files=files, pictures=pictures, warnings=_coarse(value, params))
+
+
+def _found_by(value: Entries | Embedding, params: SaveParams, ctx: Context) -> SavedFile:
+    """What images are found by has one form of its own, whatever the format."""
+    if isinstance(value, Entries):
+        path = ctx.scratch / f"{params.output}.npz"
+        write_npz(path, value)
+        return SavedFile(params.output, path, "entries", voxel_digest(value))
+    path = ctx.scratch / f"{params.output}.json"
+    with storage_faults(path.name):
+        path.write_text(embedding_text(value), "utf-8")
+    return SavedFile(params.output, path, "embedding", value.digest)
 
 
 def _frames(frames: Frames, params: SaveParams, ctx: Context) -> Output:
@@ -131,8 +149,6 @@ def _nifti(value: Value, params: SaveParams, ctx: Context) -> tuple[SavedFile, .
 
 
 def _npz(value: Value, params: SaveParams, ctx: Context) -> tuple[SavedFile, ...]:
-    from scanmill.io.npz import write_npz
-
     return _saved(value, params, ctx, lambda path: write_npz(path, value))
 
 
@@ -202,7 +218,7 @@ def _predict(columns: Mapping[str, Any], params: SaveParams, device: str) -> Pre
 
 STEP = Step(
     "save",
-    "Write an image, labels, projections, k-space or a transform into the results",
+    "Write an image, labels, projections, k-space, a transform, entries or an embedding into the results",
     run,
     SaveParams,
     reads={"image": Port("any")},

@@ -28,6 +28,9 @@ STEPS = {
     "fuse.quality": "scanmill.steps.fuse_quality:STEP",
     "register.apply": "scanmill.steps.register_apply:STEP",
     "template.build": "scanmill.steps.template_build:STEP",
+    "embed": "scanmill.steps.embed:STEP",
+    "embedding.moments": "scanmill.steps.embedding_fit:MOMENTS",
+    "embedding.fit": "scanmill.steps.embedding_fit:STEP",
     "cohort.mean": "scanmill.steps.cohort_mean:STEP",
     "save": "scanmill.steps.save:STEP",
 }
