@@ -15,6 +15,7 @@ from scanmill.arrays import HostArray, to_host
 from scanmill.data import ColourVolume, Labels, Volume
 from scanmill.errors import InputError
 from scanmill.geometry import VolumeGeometry
+from scanmill.io.affine_grid import grid_of_affine
 from scanmill.io.array_info import MAX_BYTES, unreadable
 from scanmill.io.voxel_limit import check_voxels
 from scanmill.storage.faults import storage_faults, translated
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 """NIfTI's codes for unknown (taken as mm), metre, mm and micrometre."""
-SHEAR_TOLERANCE = 1e-4
-"""The largest cosine between two axes that still counts as a right angle (0.006 degrees)."""
 LABEL_LIMIT = 65535
 RGB24 = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])
 WRITER = b"scanmill"
@@ -149,22 +148,7 @@ def grid_of(image: Any, shape: tuple[int, int, int], path: Path) -> VolumeGeomet
     """The grid of an open file's first three axes, in mm; `InputError` for a sheared or flat affine."""
     affine = RAS_TO_LPS @ np.asarray(image.affine, dtype=np.float64)
     affine[:3] *= MM_PER_UNIT.get(int(image.header["xyzt_units"]) & 7, 1.0)
-    return _grid(affine, shape, path)
-
-
-def _grid(affine: HostArray, shape: tuple[int, int, int], path: Path) -> VolumeGeometry:
-    spacing = np.linalg.norm(affine[:3, :3], axis=0)
-    if not (np.isfinite(affine).all() and spacing.min() > 0):
-        raise InputError("the affine is not invertible", where=path.name, got=affine[:3].tolist())
-    direction = affine[:3, :3] / spacing
-    cosines = direction.T @ direction - np.eye(3)
-    if np.abs(cosines).max() > SHEAR_TOLERANCE:
-        angle = np.rad2deg(np.arcsin(min(1.0, float(np.abs(cosines).max()))))
-        raise InputError(
-            "the affine is sheared", where=path.name, expected="axes at right angles", got=f"{angle:.3f} degrees off",
-            do="resample the image onto a rectangular grid",
-        )  # fmt: skip
-    return VolumeGeometry(shape, tuple(spacing), tuple(affine[:3, 3]), tuple(map(tuple, direction)))  # type: ignore[arg-type]
+    return grid_of_affine(affine, shape, path.name)
 
 
 def _stored(image: Any, shape: tuple[int, int, int]) -> HostArray:

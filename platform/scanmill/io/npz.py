@@ -64,9 +64,8 @@ def _parts(value: Value) -> tuple[dict[str, Any], dict[str, HostArray]]:
     if isinstance(value, KSpace):
         return _kspace_parts(value)
     if isinstance(value, Entries):
-        words = {name: list(getattr(value, name)) for name in ENTRY_WORDS}
-        head = {"kind": "entries", **words, "embedding": value.embedding, "description": value.description}
-        return head, {"array": value.vectors, "boxes": value.boxes}
+        told = {name: getattr(value, name) for name in (*ENTRY_WORDS, "embedding", "description")}
+        return {"kind": "entries", **told}, {"array": value.vectors, "boxes": value.boxes}
     fields = {name: getattr(value, name) for name in ("dark", "flat") if getattr(value, name) is not None}
     head: dict[str, Any] = {"kind": "projections", "beam": value.geometry.beam, "quantity": value.quantity}
     head["water_attenuation"] = value.water_attenuation

@@ -27,8 +27,7 @@ Value: TypeAlias = "Volume | Labels | Projections | KSpace | Transform | Entries
 READ_BYTES_PER_SECOND = 200e6
 READERS = (
     "card", "cfl", "ctpd", "ctpd-store", "dicom", "displacement", "embedding", "entries", "fastmri", "fastmri-image",
-    "ismrmrd", "itk", "nifti",
-    "npz",
+    "ismrmrd", "itk", "nifti", "npz",
 )  # fmt: skip
 
 
