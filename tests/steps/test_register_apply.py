@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 
-from some_transforms import askew, image_of, smooth_vectors
 from scanmill.data import Labels, Volume
 from scanmill.data.transforms import DisplacementField, Rigid, Translation
 from scanmill.errors import InputError
@@ -12,6 +11,7 @@ from scanmill.geometry import VolumeGeometry
 from scanmill.steps.contract import Context, Row
 from scanmill.steps.register_apply import STEP
 from scanmill.testing import StepContract, tiny_image, tiny_value
+from some_transforms import askew, image_of, smooth_vectors
 
 FIXED, MOVING = askew((7, 8, 9)), askew((9, 8, 7), seed=1, origin=(-6.0, 1.0, -2.0))
 TRANSFORM = Rigid.from_euler((0.05, -0.1, 0.2), (1.0, 0.5, -0.5))
