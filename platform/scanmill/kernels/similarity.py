@@ -1,9 +1,10 @@
 """How alike two images are, and how that changes with the map between them, sample by sample of the fixed image.
 
 A sample is a point (x, y, z) in mm of the fixed image; ``points`` (3, n) hold them about some centre. The map is
-``matrix`` (3, 4), which takes (x, y, z, 1) to an index in the moving image. `look` writes into ``seen`` (4, n) the moving image's value and its
-slopes along its own indices. A value below zero says that the sample does not count: it lies more than half a voxel
-beyond the outermost centres, or beside a voxel that is not a number. Images are brought above zero before.
+``matrix`` (3, 4), which takes (x, y, z, 1) to an index in the moving image. `look` writes into ``seen`` (4, n) the
+moving image's value and its slopes along its own indices. A value below zero says that the sample does not count: it
+lies more than half a voxel beyond the outermost centres, or beside a voxel that is not a number. Images are brought
+above zero before.
 
 From there on two families: `joint` and `table_scores` for histograms (a cubic Parzen window along the moving values,
 Thévenaz & Unser, IEEE TIP 9:2083, 2000), `moments` and `line_scores` for squared differences and correlation. A score
@@ -27,7 +28,7 @@ N_MOMENTS = 6
 N_PULL = 12
 """Slopes along the matrix, row by row."""
 N_INFORMATION = 60
-"""Six products of slopes (xx, xy, xz, yy, yz, zz), each with ten of (x, y, z, 1): xx, xy, xz, x, yy, yz, y, zz, z, 1."""
+"""Six products of slopes (xx, xy, xz, yy, yz, zz), each with ten of points (xx, xy, xz, x, yy, yz, y, zz, z, 1)."""
 
 
 @compiled
@@ -160,7 +161,7 @@ def _joints(n: int, bins: Any, seen: Any, run: int, counts: Any) -> None:
 
 @compiled
 def table_scores(owner: int, bins: Any, seen: Any, steps: Any, run: int, scores: Any) -> None:
-    """What a sample gains with its moving value: ``steps`` (fixed bin, moving bin) are differences of gains in a bin."""
+    """What a sample gains with its moving value: ``steps`` (fixed bin, moving bin) are the differences of gains."""
     one = seen.dtype.type(1)
     top = steps.shape[1] - 3
     first, end = samples_of(owner, run, bins.shape[0])

@@ -31,7 +31,7 @@ class Top:
     p: HostArray
     value: float
     last_step: float
-    converged: bool
+    converged: bool = False
 
 
 def climb(
@@ -51,7 +51,7 @@ def climb(
     """
     value = hill.value(p)
     if not np.isfinite(value):
-        return Top(p, value, np.inf, False)
+        return Top(p, value, last_step=np.inf)
     slope = hill.slopes(p)
     curvature = hill.curvature(p)
     curvature = curvature + (DAMPING * np.trace(curvature) / len(p) + 1e-300) * np.eye(len(p))

@@ -20,8 +20,8 @@ def agreement(fixed: Volume, moving: Volume, affine: HostArray) -> float:
     """How far bright to dark runs the same way in two images that lie roughly on each other, from -1 to 1.
 
     The correlation of their gradients, sum grad f . grad m / sqrt(sum |grad f|^2 sum |grad m|^2), over the voxels of
-    ``fixed`` whose neighbours all lie in ``moving`` under the 4x4 matrix ``affine`` (fixed to moving points). Only edges
-    count, so that a bias field, or the air around a head, says nothing.
+    ``fixed`` whose neighbours all lie in ``moving`` under the 4x4 matrix ``affine`` (fixed to moving points). Only
+    edges count, so that a bias field, or the air around a head, says nothing.
 
     >>> from scanmill.geometry import VolumeGeometry
     >>> image = Volume(np.random.default_rng(1).random((8, 8, 8), np.float32), VolumeGeometry((8, 8, 8)))

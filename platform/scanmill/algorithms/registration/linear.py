@@ -42,14 +42,14 @@ def register_linear(
     max_samples: int = MAX_SAMPLES,
     callback: Callback | None = None,
 ) -> Registration:
-    """The linear map under which ``moving`` looks like ``fixed``; its ``transform`` takes **fixed points to moving ones**.
+    """The linear map under which ``moving`` looks like ``fixed``; it takes **fixed points to moving ones**.
 
-    ``start`` is such a map to begin with, and the result contains it; without, ``starts`` are compared. All voxels of the
-    fixed image count, or those of its mask; of more than ``max_samples`` some are drawn by ``seed``. A plane (1, y, x)
-    stays in its plane. ``metric``: ssd and ncc for equal contrasts (refused for others), nmi and mi for any; auto is nmi.
-    ``both_ways`` also registers back, and states how far the two ways are apart. ``callback`` gets each step's number and
-    similarity, and ends the level by returning False. The result is the same, bit by bit, for any number of threads. A
-    registration that failed says so in its ``quality``.
+    ``start`` is such a map to begin with, and the result contains it; without, ``starts`` are compared. All voxels of
+    the fixed image count, or those of its mask; of more than ``max_samples`` some are drawn by ``seed``. A plane
+    (1, y, x) stays in its plane. ``metric``: ssd and ncc for equal contrasts (refused for others), nmi and mi for any;
+    auto is nmi. ``both_ways`` also registers back, and states how far the two ways are apart. ``callback`` gets each
+    step's number and similarity, and ends the level by returning False. The result is the same, bit by bit, for any
+    number of threads. A registration that failed says so in its ``quality``.
 
     Raises InputError for images that cannot be compared or do not overlap, SpecError for a metric that their contrasts
     do not suit and for a start that is not linear. Sources: Thévenaz & Unser, IEEE TIP 9:2083 (2000); Studholme et al.,

@@ -1,7 +1,7 @@
 """Similarity of two images under a linear map, and its slopes along the map's numbers. Larger is better.
 
-ssd: minus the mean squared difference. ncc: the correlation r. mi: mutual information in nats. nmi: (H(f) + H(m)) / H(f, m)
-(Studholme et al., Pattern Recognition 32:71, 1999), which depends less on how much of the images overlaps.
+ssd: minus the mean squared difference. ncc: the correlation r. mi: mutual information in nats. nmi: (H(f) + H(m)) /
+H(f, m) (Studholme et al., Pattern Recognition 32:71, 1999), which depends less on how much of the images overlaps.
 """
 
 from __future__ import annotations
@@ -113,12 +113,12 @@ class Histogram(_Looked):
         gains = (self.score * joint - moving) / self.entropy if self.normalised else joint - moving
         steps = to_device(np.diff(gains, axis=1).astype(self.image.dtype), self.device)
         self.run(self.kernels.TABLE_SCORES, self.bins, self.seen, steps, self.samples.run, self.scores)
-        return self.pulled() / self.n
+        return np.asarray(self.pulled() / self.n)
 
     def information(self) -> HostArray:
         """The mean of the scores' squares: the likelihood's information, if p(moving | fixed) is as it is seen."""
         scale = self.entropy if self.normalised else 1.0
-        return self.spread(self.scores**2) * scale / self.n
+        return np.asarray(self.spread(self.scores**2) * scale / self.n)
 
 
 class Moments(_Looked):
@@ -151,11 +151,11 @@ class Moments(_Looked):
         """The derivative along the matrix, (3, 4)."""
         line = to_device(self.line.astype(self.image.dtype), self.device)
         self.run(self.kernels.LINE_SCORES, self.samples.values, self.seen, line, self.samples.run, self.scores)
-        return self.pulled() / self.n
+        return np.asarray(self.pulled() / self.n)
 
     def information(self) -> HostArray:
         """Gauss-Newton."""
-        return self.spread(self.xp.full_like(self.scores, self.weight)) / self.n
+        return np.asarray(self.spread(self.xp.full_like(self.scores, self.weight)) / self.n)
 
 
 def top_of(metric: LinearMetric) -> float:

@@ -38,7 +38,7 @@ class Samples:
 
 
 def samples_of(fixed: Volume, inside: HostArray | None, center: HostArray, *, at_most: int, seed: int = 0) -> Samples:
-    """Every voxel of ``fixed`` or of those ``inside`` (z, y, x); if they are too many, some of them drawn by ``seed``."""
+    """Every voxel of ``fixed``, or those ``inside`` (z, y, x); of too many, some are drawn by ``seed``."""
     xp, device = xp_of(fixed.array), device_of(fixed.array)
     chosen = _thinned(np.ones(fixed.geometry.shape, bool) if inside is None else inside, at_most, seed)
     there = slice(None) if chosen.all() else np.flatnonzero(chosen)

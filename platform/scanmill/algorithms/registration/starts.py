@@ -23,9 +23,9 @@ TURN_DEG = 25.0
 def starts_of(kind: Starts, level: Level, model: Model) -> list[HostArray]:
     """4x4 matrices from fixed to moving points.
 
-    identity: the scanner's coordinates; centre: the images' middles on each other; moments: their centres of mass. auto:
-    all three, each also turned by 25 degrees about every axis either way; grid: in all 24 orientations of a cube (a
-    plane: every 15 degrees) besides.
+    identity: the scanner's coordinates; centre: the images' middles on each other; moments: their centres of mass.
+    auto: all three, each also turned by 25 degrees about every axis either way; grid: in all 24 orientations of a cube
+    (a plane: every 15 degrees) besides.
     """
     shifts = {"identity": np.zeros(3), "centre": _between_middles(level), "moments": _between_masses(level)}
     if kind in shifts:

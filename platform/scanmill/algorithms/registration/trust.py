@@ -52,7 +52,7 @@ def _when(doubted: bool, reason: str) -> str:
 
 
 def apart_mm(there: Transform, back: Transform, grid: VolumeGeometry) -> float:
-    """The RMS distance in mm between points of ``grid`` and themselves, there and back again; over up to 8000 of them."""
+    """The RMS distance in mm between points of ``grid`` and themselves, there and back again."""
     indices = [np.linspace(0, n - 1, min(n, 20)) for n in grid.shape[::-1]]
     points = grid.to_points(np.stack(np.meshgrid(*indices, indexing="ij"), axis=-1))
     return float(np.sqrt(np.mean(np.sum((back.map(there.map(points)) - points) ** 2, axis=-1))))
