@@ -11,6 +11,10 @@ from scanmill.geometry import VolumeGeometry
 from scanmill.kernels import warping
 from scanmill.operators.grid_places import runs_of
 
+MOST_ITERATIONS = 40
+UNDONE = 1e-3
+"""In voxels: an inverse is good enough."""
+
 
 def warped(level: Level, field: Array) -> tuple[Array, Array]:
     """The moving image at the displaced voxels of a level, and where that lies inside it, 1 or 0."""
@@ -39,6 +43,17 @@ def refined(field: Array | None, coarse: Level | None, fine: Level) -> Array:
     n_runs, run = runs_of(out[0])
     warping.REFINE(n_runs, field, ratios, run, out)
     return out
+
+
+def inverted(field: Array) -> Array:
+    """The field that undoes a field without folds: v <- v - (v + u o (1 + v)), until no voxel moves any more."""
+    back = -field
+    for _ in range(MOST_ITERATIONS):
+        off = composed(field, back)
+        back = back - off
+        if float(abs(off).max()) < UNDONE:
+            break
+    return back
 
 
 def determinants(field: Array) -> Array:

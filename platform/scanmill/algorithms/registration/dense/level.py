@@ -52,14 +52,22 @@ class Level:
 
 
 def levels_of(
-    fixed: Volume, moving: Volume, affine: HostArray, weight: Array, box: Box, factors: Sequence[int]
+    fixed: Volume,
+    moving: Volume,
+    affine: HostArray,
+    weight: Array,
+    box: Box,
+    factors: Sequence[int],
+    *,
+    common: bool = False,
 ) -> list[Level]:
     """Levels from coarse to fine; ``affine`` (4x4) takes fixed points to moving ones, both in mm.
 
-    Intensities are counted from their mean in units of their deviation.
+    Intensities are counted from their mean in units of their deviation, with ``common`` both from the fixed image's.
     """
     grid = fixed.geometry.crop(*box)
-    sharp_fixed, sharp_moving = standardised(fixed.array)[box], standardised(moving.array)
+    sharp_fixed = standardised(fixed.array, fixed.array)[box]
+    sharp_moving = standardised(moving.array, fixed.array if common else moving.array)
     to_moving = moving.geometry.point_to_index @ affine @ grid.index_to_point
     out = []
     for factor in factors:
@@ -85,9 +93,9 @@ def _factor(step: float, n: int, spacing: float) -> int:
     return max(1, min(round(step / spacing), n // FEWEST))
 
 
-def standardised(array: Array) -> Array:
-    """(array - mean) / standard deviation in float32; the mean and the deviation are summed in float64."""
-    mean, deviation = float(array.mean(dtype=np.float64)), float(array.std(dtype=np.float64))
+def standardised(array: Array, like: Array) -> Array:
+    """(array - mean) / deviation of the array ``like``, in float32."""
+    mean, deviation = float(like.mean(dtype=np.float64)), float(like.std(dtype=np.float64))
     return ((array - mean) / deviation).astype(np.float32)
 
 

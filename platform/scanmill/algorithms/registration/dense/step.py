@@ -14,30 +14,30 @@ TINY = 1e-12
 """Keeps the equations of a flat image solvable."""
 
 
-def gauss_newton_step(
-    measure: Measure, reading: Reading, sigma: float, damping: float, longest: float
-) -> tuple[Array, float]:
-    """The step (3, z, y, x) that every voxel's neighbourhood agrees on, and its largest length, both in voxels.
+def gauss_newton_step(measure: Measure, reading: Reading, sigma: float, damping: float, longest: float) -> Array:
+    """The step (3, z, y, x) that every voxel's neighbourhood agrees on, in voxels.
 
     Solves (G * A + d) v = G * b voxel by voxel, with a Gaussian G of ``sigma`` units and d = ``damping`` times the mean
     trace: a Gauss-Newton step for a displacement that is constant under G (Lucas & Kanade, IJCAI 1981, 674). Steps
-    beyond ``longest`` voxels are all shortened.
+    beyond ``longest`` voxels shorten all.
     """
-    level = measure.level
+    xp, level = xp_of(reading.equations), measure.level
     smooth = gaussian(reading.equations, level.sigmas(sigma), measure.scratch, edge=False)
-    return solved(measure, smooth, damping * reading.trace + TINY, longest)
-
-
-def solved(measure: Measure, equations: Array, damping: float, longest: float) -> tuple[Array, float]:
-    """The step of every voxel by its own equations."""
-    xp = xp_of(equations)
-    step = xp.empty((3, *measure.level.shape), np.float32)
+    step = xp.empty((3, *level.shape), np.float32)
     largest = xp.empty(measure.n_runs, np.float32)
-    forces.SOLVE(measure.n_runs, equations, np.float32(damping), measure.run, step, largest)
+    forces.SOLVE(measure.n_runs, smooth, np.float32(damping * reading.trace + TINY), measure.run, step, largest)
     length = float(to_host(largest).max()) ** 0.5
     if length > longest:
         step *= np.float32(longest / length)
-    return step, min(length, longest)
+    return step
+
+
+def demons_step(reading: Reading, longest: float) -> Array:
+    """Every voxel's own step r g / (|g|^2 + (r / 2L)^2), at most L = ``longest`` voxels long (Thirion's force)."""
+    b, a = reading.equations[:3], reading.equations[3:]
+    trace = a[0] + a[3] + a[5]
+    squared = (b * b).sum(axis=0)
+    return b / (trace + squared / (4 * longest**2 * xp_of(b).maximum(trace, TINY)) + TINY)
 
 
 def smoothed(field: Array, level: Level, sigma: float) -> Array:
