@@ -10,7 +10,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 export DO_NOT_TRACK = true
 
 TARGETS = demo test test-all check bench-engine bench-projection bench-ct bench-mri measured-data mri-measured \
-  ct-corrections ct-convergence helical-ct warm clean
+  ct-corrections ct-convergence helical-ct fusion-pairs warm clean
 .PHONY: help $(TARGETS)
 
 help:
@@ -74,6 +74,9 @@ ct-convergence: $(VENV)/installed warm
 
 helical-ct: $(VENV)/installed-dev warm
 	$(BIN)/python benchmarks/helical_cohort.py
+
+fusion-pairs: $(VENV)/installed warm
+	$(BIN)/python benchmarks/fusion_pairs.py
 
 mri-measured: $(VENV)/installed-bench warm
 	$(BIN)/python benchmarks/mri_measured.py

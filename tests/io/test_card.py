@@ -275,3 +275,22 @@ def test_tooth_row(data_folder):
     with h5py.File(root / "tooth.h5") as file:
         np.testing.assert_allclose(scan.flat, file["exchange/data_white"][()].mean(0), rtol=1e-6)
         np.testing.assert_array_equal(scan.array, file["exchange/data"][()])
+
+
+def test_voxels_of_unknown_size_are_a_millimetre_and_no_column(tmp_path):
+    np.save(tmp_path / "a.npy", np.arange(12.0).reshape(3, 4))
+    text = """
+name: pictures
+rows: {files: "{name}.npy", key: "{name}"}
+roles: {image: {kind: volume, axes: [y, x], length_unit: um, spacing: unknown}}
+"""
+    card = parse_card(text)
+    [row] = card.rows(tmp_path)
+    assert {name: row.columns[name] for name in ("size_z", "size_y", "size_x")} == {
+        "size_z": 1, "size_y": 3, "size_x": 4
+    }  # fmt: skip
+    assert "spacing_x" not in row.columns
+    assert card.read("image", {"a.npy": tmp_path / "a.npy"}).geometry.spacing == pytest.approx((1, 1, 1))
+    assert "1 mm is assumed" in card.warning("image")
+    assert Card.from_json(card.to_json()) == card
+    assert parse_card(text.replace("unknown", "[1, 2, 3]")).warning("image") == ""
