@@ -32,8 +32,9 @@ PAGE = (Path(__file__).parent / "fusion.md").read_text()
 CLI = "import sys; from scanmill.cli import app; app()"
 REPEATS = 5
 WHITE = 255
-SHOWN_PAIRS = (4, 9, 14, 20)
+SHOWN_PAIRS = (9, 20)
 SHOWN = ("pca", "laplacian", "laplacian_bright", "dwt", "shearlet", "guided")
+A_LINE = 5
 SCORES = {
     "entropy": "EN, bit", "standard_deviation": "SD", "spatial_frequency": "SF", "average_gradient": "AG",
     "mutual_information": "MI, bit", "nmi": "NMI", "q_abf": "Q_AB/F", "n_abf": "N_AB/F", "ssim": "SSIM", "vif": "VIF",
@@ -129,13 +130,14 @@ def seconds_of_measures(pairs):
 
 
 def montage(folder, rows, volumes):
-    """Some pairs downwards; rightwards CT, MRI, the fused images of the job, an overlay and a checkerboard."""
+    """Of some pairs CT, MRI, the fused images of the job, an overlay and a checkerboard, two lines a pair."""
     lines = []
     for number in SHOWN_PAIRS:
         ct, mr = (image[0] for image in volumes[number])
         fused = [(name, read_nifti(folder / rows[number][f"output.{name}"]["uri"]).array[0]) for name in SHOWN]
         drawn = [("CT hot over MRI", overlay(mr, ct, alpha=0.8)), ("checkerboard", checkerboard(ct, mr))]
-        lines.append([(f"CT {number}", ct), (f"MRI {number}", mr), *fused, *drawn])
+        pictures = [(f"CT {number}", ct), (f"MRI {number}", mr), *fused, *drawn]
+        lines += [pictures[:A_LINE], pictures[A_LINE:]]
     sheet(DOCS / "images/fusion.png", lines, WHITE)
 
 

@@ -21,8 +21,9 @@ def halved_axes(shape: tuple[int, ...]) -> list[int]:
 
 def reduce_by_half(stack: Array) -> Array:
     """Every second sample along `halved_axes` after the low pass; n becomes (n + 1) // 2."""
+    weights = xp_of(stack).asarray(WEIGHTS)
     for axis in halved_axes(stack.shape):
-        smooth = ndimage_of(stack).convolve1d(stack, WEIGHTS, axis, mode="mirror")
+        smooth = ndimage_of(stack).convolve1d(stack, weights, axis, mode="mirror")
         stack = smooth[tuple(slice(None, None, 2) if a == axis else slice(None) for a in range(stack.ndim))]
     return stack
 
@@ -30,8 +31,9 @@ def reduce_by_half(stack: Array) -> Array:
 def expand_to(stack: Array, shape: tuple[int, ...]) -> Array:
     """The samples of `reduce_by_half` interpolated to the ``shape`` from which they came; constants stay constant."""
     xp = xp_of(stack)
+    weights = 2 * xp.asarray(WEIGHTS)
     for axis in reversed(halved_axes(shape)):
         spread = xp.zeros((*stack.shape[:axis], shape[axis], *stack.shape[axis + 1 :]), stack.dtype)
         spread[tuple(slice(None, None, 2) if a == axis else slice(None) for a in range(stack.ndim))] = stack
-        stack = ndimage_of(stack).convolve1d(spread, [2 * weight for weight in WEIGHTS], axis, mode="mirror")
+        stack = ndimage_of(stack).convolve1d(spread, weights, axis, mode="mirror")
     return stack

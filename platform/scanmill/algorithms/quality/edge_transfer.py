@@ -74,7 +74,7 @@ def _sobel(image: Array) -> Array:
         smooth = values
         for other in axes:
             weights = (-1.0, 0.0, 1.0) if other == axis else (1.0, 2.0, 1.0)
-            smooth = ndimage.correlate1d(smooth, weights, other, mode="nearest")
+            smooth = ndimage.correlate1d(smooth, xp.asarray(weights), other, mode="nearest")
         gradients.append(smooth)
     return xp.stack(gradients) if gradients else xp.zeros((1, *image.shape))
 

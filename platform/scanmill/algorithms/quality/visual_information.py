@@ -70,7 +70,7 @@ def _halved(image: Array, side: int) -> Array:
 def _mean(image: Array, side: int) -> Array:
     """The Gaussian mean in every window that lies within the image."""
     ndimage = ndimage_of(image)
-    weights = list(_gaussian(side))
+    weights = xp_of(image).asarray(list(_gaussian(side)))
     for axis, n in enumerate(image.shape):
         if n > 1:
             if n < side:
