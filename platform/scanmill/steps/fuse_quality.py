@@ -17,7 +17,8 @@ from scanmill.steps.fusion_inputs import RANGES_MEANING, Ranges, on_device, requ
 from scanmill.steps.memory import require_memory
 from scanmill.steps.sizes import image_voxels
 
-BYTES_PER_VOXEL = 160
+BYTES_PER_VOXEL, BYTES_PER_IMAGE = 180, 8
+"""At the peak, measured: in the gradients of a volume."""
 SSIM_WINDOW, VIF_SIDE = 11, 41
 """Shorter axes of more than one voxel have no such score."""
 
@@ -35,7 +36,7 @@ def run(inputs: Mapping[str, Any], params: FuseQualityParams, ctx: Context) -> O
     over the images), nmi, ssim, vif (means over the images), scd; q_abf, l_abf, n_abf (edges kept, lost, made up)."""
     fused, sources = expect(inputs, "image", Volume), sources_of(inputs)
     require_on_grid(fused, sources[0], "image")
-    require_memory(BYTES_PER_VOXEL * fused.array.size, fused.array, "the measures of a fusion")
+    require_memory(_bytes_held(fused.array.size, len(sources)), fused.array, "the measures of a fusion")
     [array] = on_device([fused], ctx.device, "common")
     images = on_device(sources, ctx.device, params.ranges)
     warnings: list[str] = []
@@ -85,7 +86,11 @@ def _alike(fused: Array, images: Sequence[Array], span: float, warnings: list[st
 
 def _predict(columns: Mapping[str, Any], params: FuseQualityParams, device: str) -> Prediction:
     voxels = image_voxels(columns)
-    return Prediction(0.05 + voxels / 1e6, 0 if device == "cpu" else BYTES_PER_VOXEL * voxels)
+    return Prediction(0.05 + voxels / 1e6, 0 if device == "cpu" else _bytes_held(voxels, 2))
+
+
+def _bytes_held(voxels: int, n_images: int) -> int:
+    return (BYTES_PER_VOXEL + BYTES_PER_IMAGE * n_images) * voxels
 
 
 STEP = Step(

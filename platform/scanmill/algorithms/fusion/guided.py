@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scanmill.algorithms.filtering.guided_filter import guided_filter
 from scanmill.algorithms.fusion.images import stacked
 from scanmill.arrays import Array, ndimage_of, xp_of
 
@@ -49,6 +48,8 @@ def _most_salient(stack: Array) -> Array:
 
 def _weights(chosen: Array, stack: Array, radius: int, epsilon: float) -> Array:
     """The choice filtered under each image's guidance, of sum one; where all vanish the choice itself."""
+    from scanmill.algorithms.filtering.guided_filter import guided_filter
+
     xp = xp_of(stack)
     maps = [guided_filter(p, guide, radius=radius, epsilon=epsilon) for p, guide in zip(chosen, stack, strict=True)]
     weights = xp.clip(xp.stack(maps), 0, None)
