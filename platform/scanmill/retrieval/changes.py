@@ -63,6 +63,8 @@ def replacements(state: State, table: pa.Table) -> Changes:
 
 
 def _others(table: pa.Table, places: HostArray) -> pa.Table:
+    if not len(places):
+        return table
     kept = np.ones(len(table), dtype=bool)
     kept[places] = False
     return table.filter(pa.array(kept))

@@ -37,6 +37,7 @@ VECTOR, NUMBER = "vector", "number"
 OURS = frozenset({NUMBER, "query", "rank", "score", "complete"})
 """Columns that an index and its answers add themselves."""
 MOST_AT_ONCE = 20_000_000
+_TEXT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def image_id(row_key: str, stage: str, output: str, region: Mapping[str, Any] | None = None) -> str:
@@ -46,8 +47,7 @@ def image_id(row_key: str, stage: str, output: str, region: Mapping[str, Any] | 
     ('69409d51', '8d9c9ae5')
     """
     part = None if region is None else [region.get(name) for name in (*BOX, "label")]
-    text = json.dumps([row_key, stage, output, part], ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return hashlib.sha256(_TEXT([row_key, stage, output, part]).encode()).hexdigest()[:32]
 
 
 def checked_entries(table: pa.Table, dimension: int, metric: str) -> pa.Table:
@@ -67,6 +67,11 @@ def checked_entries(table: pa.Table, dimension: int, metric: str) -> pa.Table:
         raise InputError("an entry stands twice", got=f"{len(ids)} entries, {len(ids.unique())} ids")
     free = {name: table[name] for name in table.column_names if name not in made and name not in ("image_id", VECTOR)}
     return pa.table({"image_id": ids, **made, **free, VECTOR: as_column(vectors)})
+
+
+def image_ids(table: pa.Table) -> pa.Array:
+    """The image id of every entry, from its row key, stage, output and region."""
+    return _ids({name: _typed(table, name, COLUMNS[name]) for name in ("row_key", "stage", "output", "region")})
 
 
 def vectors_of(table: pa.Table, dimension: int) -> HostArray:
@@ -90,14 +95,14 @@ def vectors_of(table: pa.Table, dimension: int) -> HostArray:
 def unit_vectors(vectors: HostArray, metric: str) -> HostArray:
     """The vectors, float32, contiguous; for "cosine" each of length 1. InputError where one is not finite or zero."""
     vectors = np.ascontiguousarray(vectors, dtype=np.float32)
-    squares = np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64)
+    squares = np.einsum("nd,nd->n", vectors, vectors)
     if not np.isfinite(squares).all():
         raise InputError("a vector is not finite", got=f"row {int(np.flatnonzero(~np.isfinite(squares))[0])}")
     if metric != "cosine":
         return vectors
     if len(squares) and squares.min() <= 0:
         raise InputError("a vector of zeros has no direction", got=f"row {int(np.argmin(squares))}")
-    return np.asarray(vectors / np.sqrt(squares).astype(np.float32)[:, None])
+    return np.asarray(vectors / np.sqrt(squares)[:, None])
 
 
 def as_column(vectors: HostArray) -> pa.Array:

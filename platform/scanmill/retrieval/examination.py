@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.compute as pc
 
+from scanmill.arrays import HostArray
+from scanmill.retrieval.entries import NUMBER
 from scanmill.retrieval.masters import Master
-from scanmill.retrieval.recall import recall
-from scanmill.retrieval.segments import damage
+from scanmill.retrieval.recall import recall_against
+from scanmill.retrieval.segments import damage, read_entries
 from scanmill.retrieval.state import State
 
 
@@ -26,7 +30,7 @@ def facts(state: State) -> dict[str, Any]:
         "dimension": manifest.dimension,
         "metric": manifest.metric,
         **method_facts(state.master),
-        "recall_at_10": state.recall,
+        "recall_at_10": state.master.recall,
         "generation": manifest.generation,
         "segments": len(manifest.entries),
         "removed": sum(segment.rows for segment in manifest.removed),
@@ -51,4 +55,16 @@ def examine(folder: Path, state: State) -> dict[str, Any]:
         problems.append(f"the files hold {expected} entries, the table {len(contents)}, the master {len(state.master)}")
     if len(contents.table["image_id"].unique()) != len(contents):
         problems.append("an entry stands twice")
-    return {**facts(state), "recall_at_10": recall(state.master), "problems": problems}
+    measured = None if problems else recall_against(state.master, _truth(folder, state))
+    return {**facts(state), "recall_at_10": measured, "problems": problems}
+
+
+def _truth(folder: Path, state: State) -> Iterator[tuple[HostArray, HostArray]]:
+    """The rows and vectors of every segment, as they stand in Parquet."""
+    numbers = state.contents.numbers
+    for segment in state.manifest.entries:
+        table, vectors = read_entries(folder, segment, state.manifest.dimension)
+        mine = np.asarray(table[NUMBER].to_numpy())
+        rows = np.minimum(np.searchsorted(numbers, mine), max(0, len(numbers) - 1))
+        alive = numbers[rows] == mine if len(numbers) else np.zeros(len(mine), dtype=bool)
+        yield rows[alive], vectors[alive]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scanmill.arrays import HostArray
-from scanmill.retrieval.masters import bitmap, exact_among, faiss_metric, faiss_module
+from scanmill.retrieval.masters import bitmap, exact_among, faiss_metric, faiss_module, scored
 
 FEW_QUERIES = 4
 """So few queries are compared with the chosen vectors in place; for more, gathering these in blocks pays."""
@@ -17,6 +17,7 @@ class FlatMaster:
     """FAISS's IndexFlat; a row is its id."""
 
     method = "flat"
+    recall = 1.0
 
     def __init__(self, dimension: int, metric: str, index: Any = None) -> None:
         faiss = faiss_module()
@@ -45,18 +46,15 @@ class FlatMaster:
         return np.asarray(self._matrix[rows])
 
     def search(self, queries: HostArray, k: int, rows: HostArray | None) -> tuple[HostArray, HostArray]:
-        """The k nearest of all, or of ``rows``; all that are compared are compared in full."""
+        """The k nearest of all, or of ``rows``; all of them are compared."""
         if rows is not None and (len(queries) > FEW_QUERIES or len(rows) < len(self) // 10):
             return exact_among(self.vectors, rows, queries, k, self.metric)
-        closeness, found = self._in_place(queries, k, rows)
-        return closeness if self.metric == "cosine" else -closeness, found
+        found = self._in_place(queries, k, rows)
+        return scored(self.vectors, queries, found, self.metric), found
 
     exact = search
 
-    def _in_place(self, queries: HostArray, k: int, rows: HostArray | None) -> tuple[HostArray, HostArray]:
-        if rows is None:
-            return self.index.search(queries, k)  # type: ignore[no-any-return]
-        faiss = faiss_module()
-        bits = bitmap(rows, len(self))
-        chosen = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bits))
-        return self.index.search(queries, k, params=chosen)  # type: ignore[no-any-return]
+    def _in_place(self, queries: HostArray, k: int, rows: HostArray | None) -> HostArray:
+        faiss, bits = faiss_module(), None if rows is None else bitmap(rows, len(self))
+        chosen = None if bits is None else faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bits))
+        return np.asarray(self.index.search(queries, k, params=chosen)[1])

@@ -245,7 +245,7 @@ class Index:
                 self._state = state
         state, (least, share) = self._state, SAVED_AFTER
         if rebuild or state.changed > max(least, share * len(state.contents)):
-            save_master(self.folder, state.manifest, state.master, state.recall)
+            save_master(self.folder, state.manifest, state.master)
             state.changed = 0
         self._seen = _signature(self.folder)
 

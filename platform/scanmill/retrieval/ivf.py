@@ -9,7 +9,7 @@ import numpy as np
 
 from scanmill.arrays import HostArray
 from scanmill.retrieval.masters import bitmap, exact_among, faiss_metric, faiss_module
-from scanmill.retrieval.recall import exact_neighbours, recall_of
+from scanmill.retrieval.recall import AT, recall_of, sample_of
 
 FLAT_UP_TO = 2_000_000
 """Entries up to which every vector is compared with every query."""
@@ -54,7 +54,7 @@ class IvfMaster:
         self, index: Any, metric: str, numbers: HostArray, n_probes: int = FEWEST_PROBES, learned: int = 0
     ) -> None:
         self.index, self.metric, self.numbers, self.n_probes = index, metric, numbers, n_probes
-        self.n_learned = learned
+        self.n_learned, self.recall = learned, math.nan
         if index.direct_map.type != faiss_module().DirectMap.Hashtable:
             index.set_direct_map_type(faiss_module().DirectMap.Hashtable)
 
@@ -93,7 +93,8 @@ class IvfMaster:
 
     def vectors(self, rows: HostArray) -> HostArray:
         """The vectors of some rows, a copy."""
-        return np.asarray(self.index.reconstruct_batch(np.ascontiguousarray(self.numbers[rows])))
+        numbers = np.ascontiguousarray(self.numbers[rows]).reshape(-1)
+        return np.asarray(self.index.reconstruct_batch(numbers)).reshape(*rows.shape, self.index.d)
 
     def exact(self, queries: HostArray, k: int, rows: HostArray | None) -> tuple[HostArray, HostArray]:
         """The k nearest, every vector compared."""
@@ -105,11 +106,11 @@ class IvfMaster:
         n = len(self) if rows is None else len(rows)
         if rows is not None and n <= EXACT_UP_TO * len(self):
             return self.exact(queries, k, rows)
-        closeness, found = self.probed(queries, k, rows, self.n_probes)
+        scores, found = self.probed(queries, k, rows, self.n_probes)
         short = np.flatnonzero((found >= 0).sum(axis=1) < min(k, n))
         if len(short):
-            closeness[short], found[short] = self.exact(queries[short], k, rows)
-        return closeness, found
+            scores[short], found[short] = self.exact(queries[short], k, rows)
+        return scores, found
 
     def probed(self, queries: HostArray, k: int, rows: HostArray | None, n_probes: int) -> tuple[HostArray, HostArray]:
         """The k nearest in ``n_probes`` cells, more where a filter leaves fewer vectors."""
@@ -119,19 +120,24 @@ class IvfMaster:
             knobs["nprobe"] = min(self.cells, -(-n_probes * len(self) // len(rows)))
             bits = bitmap(self.numbers[rows], int(self.numbers[-1]) + 1)
             knobs["sel"] = faiss.IDSelectorBitmap(bits)
-        closeness, ids = self.index.search(queries, k, params=faiss.SearchParametersIVF(**knobs))
+        scores, ids = self.index.search(queries, k, params=faiss.SearchParametersIVF(**knobs))
         found = np.where(ids < 0, -1, np.searchsorted(self.numbers, ids))
-        return closeness if self.metric == "cosine" else -closeness, found
+        return scores if self.metric == "cosine" else np.sqrt(np.maximum(scores, 0)), found
 
 
 def tuned(master: IvfMaster) -> IvfMaster:
     """The master with as many probes as its recall asks for."""
-    sample, truth = exact_neighbours(master)
+    sample = sample_of(master)
+    queries, at = master.vectors(sample), min(AT + 1, len(master))
+    truth = master.exact(queries, at, None)[1]
     n_probes = FEWEST_PROBES
     while n_probes < master.cells:
-        _, found = master.probed(master.vectors(sample), truth.shape[1] + 1, None, n_probes)
-        if recall_of(sample, found, truth) >= RECALL_WANTED:
+        _, found = master.probed(queries, at, None, n_probes)
+        master.recall = recall_of(sample, found, truth)
+        if master.recall >= RECALL_WANTED:
             break
         n_probes *= 2
+    else:
+        master.recall = 1.0
     master.n_probes = min(n_probes, master.cells)
     return master

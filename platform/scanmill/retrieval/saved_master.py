@@ -36,7 +36,7 @@ class _Digested:
         return int(self._stream.write(data))
 
 
-def save_master(folder: Path, manifest: Manifest, master: Master, recall: float | None) -> None:
+def save_master(folder: Path, manifest: Manifest, master: Master) -> None:
     """Write the master of exactly what ``manifest`` names, then the record that vouches for it; remove the last one."""
     faiss = faiss_module()
     name = f"master-{manifest.generation:08d}.faiss"
@@ -49,7 +49,7 @@ def save_master(folder: Path, manifest: Manifest, master: Master, recall: float 
         "method": master.method,
         "n_probes": getattr(master, "n_probes", None),
         "n_learned": getattr(master, "n_learned", None),
-        "recall": recall,
+        "recall": master.recall,
         "entries": [segment.name for segment in manifest.entries],
         "removed": [segment.name for segment in manifest.removed],
         "file": name,
@@ -100,7 +100,9 @@ def open_master(folder: Path, manifest: Manifest, record: Mapping[str, Any], num
         return None
     if record["method"] == "flat":
         return FlatMaster(manifest.dimension, manifest.metric, index)
-    return IvfMaster(index, manifest.metric, numbers, record["n_probes"], record["n_learned"])
+    master = IvfMaster(index, manifest.metric, numbers, record["n_probes"], record["n_learned"])
+    master.recall = record["recall"]
+    return master
 
 
 def _facts(manifest: Manifest) -> dict[str, Any]:

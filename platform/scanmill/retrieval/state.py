@@ -17,7 +17,6 @@ from scanmill.retrieval.flat import FlatMaster
 from scanmill.retrieval.ivf import IvfMaster, method_for
 from scanmill.retrieval.manifest import Manifest, Segment
 from scanmill.retrieval.masters import Master
-from scanmill.retrieval.recall import recall
 from scanmill.retrieval.saved_master import open_master, saved_record
 from scanmill.retrieval.segments import read_entries, read_removed, read_words
 
@@ -27,13 +26,12 @@ FEWEST_FOR_CELLS = 1000
 
 @dataclass
 class State:
-    """What searches read. ``recall`` was measured when the master was built; ``changed`` entries
+    """What searches read. ``changed`` entries
     were added or removed since its FAISS file was written."""
 
     manifest: Manifest
     contents: Contents
     master: Master
-    recall: float | None = None
     changed: int = 0
 
 
@@ -91,11 +89,11 @@ def advance(state: State, delta: Delta) -> None:
 
 
 def rebuilt(state: State) -> State:
-    """The same entries with a master made anew, by the rule for their number; its recall measured."""
+    """The same entries with a master made anew, by the rule for their number."""
     everything = np.arange(len(state.contents))
     vectors = state.master.vectors(everything) if len(everything) else _none(state.manifest)
     master = _master(state.manifest, state.contents.numbers, vectors)
-    return State(state.manifest, state.contents, master, recall(master))
+    return State(state.manifest, state.contents, master)
 
 
 def wants_rebuilding(state: State) -> bool:
@@ -116,7 +114,7 @@ def _saved_state(folder: Path, manifest: Manifest) -> State | None:
     if dead:
         contents = contents.without(contents.rows_of_numbers(np.concatenate(dead)))
     master = open_master(folder, manifest, record, contents.numbers)
-    return None if master is None else State(covered, contents, master, record["recall"])
+    return None if master is None else State(covered, contents, master)
 
 
 def _beginning(manifest: Manifest, record: Mapping[str, Sequence[str]]) -> Manifest:
@@ -136,7 +134,7 @@ def _built(delta: Delta) -> State:
         raise SpecError("an entry stands twice in the index", do="restore it from a snapshot")
     vectors = np.concatenate(kept) if len(kept) > 1 else kept[0] if kept else _none(delta.manifest)
     master = _master(delta.manifest, contents.numbers, vectors)
-    return State(delta.manifest, contents, master, recall(master))
+    return State(delta.manifest, contents, master)
 
 
 def _master(manifest: Manifest, numbers: HostArray, vectors: HostArray) -> Master:
