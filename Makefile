@@ -10,7 +10,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 export DO_NOT_TRACK = true
 
 TARGETS = demo test test-all check bench-engine bench-projection bench-ct bench-mri measured-data mri-measured \
-  ct-corrections ct-convergence helical-ct fusion-pairs warm clean
+  ct-corrections ct-convergence helical-ct fusion-pairs retrieval-features warm clean
 .PHONY: help $(TARGETS)
 
 help:
@@ -80,6 +80,9 @@ fusion-pairs: $(VENV)/installed warm
 
 mri-measured: $(VENV)/installed-bench warm
 	$(BIN)/python benchmarks/mri_measured.py
+
+retrieval-features: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/retrieval_features.py
 
 clean:
 	rm -rf $(VENV) build dist demo runs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

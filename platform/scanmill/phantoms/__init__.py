@@ -8,6 +8,7 @@ from scanmill.phantoms.dynamic import breathing, enhancing
 from scanmill.phantoms.ellipsoid import Ellipsoid, about_z
 from scanmill.phantoms.fourier_transform import EncodedSpace, fourier_transform
 from scanmill.phantoms.kspace import acquire_kspace
+from scanmill.phantoms.lesions import KINDS, lesion
 from scanmill.phantoms.materials import MATERIALS, attenuation
 from scanmill.phantoms.mr_signal import LinearField, mr_signal
 from scanmill.phantoms.phantom import Phantom
@@ -18,6 +19,7 @@ from scanmill.phantoms.sampling_masks import caipi, partial_fourier, regular
 from scanmill.phantoms.shepp_logan import shepp_logan_2d, shepp_logan_3d
 
 __all__ = [
+    "KINDS",
     "MATERIALS",
     "PERFECT",
     "WATER_PER_MM",
@@ -40,6 +42,7 @@ __all__ = [
     "enhancing",
     "fourier_transform",
     "head",
+    "lesion",
     "mr_signal",
     "partial_fourier",
     "poisson_disc",

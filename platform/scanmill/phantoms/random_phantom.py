@@ -39,7 +39,7 @@ def _inner(rng: np.random.Generator, room_mm: float, n: int, flat: bool, water: 
     towards = rng.normal(size=3) * (1, 1, not flat)
     center = towards / np.linalg.norm(towards) * rng.uniform(0, room_mm - float(axes.max()))
     value = water * rng.uniform(-1.0 / n, 1.0)
-    rotation = about_z(rng.uniform(0, 180)) if flat else _random_rotation(rng)
+    rotation = about_z(rng.uniform(0, 180)) if flat else random_rotation(rng)
     return Ellipsoid(tuple(map(float, center)), _axes(axes, flat), float(value), rotation)  # type: ignore[arg-type]
 
 
@@ -48,8 +48,12 @@ def _axes(axes: HostArray, flat: bool) -> tuple[float, float, float]:
     return a, b, math.inf if flat else c
 
 
-def _random_rotation(rng: np.random.Generator) -> Rotation:
-    """Uniform over all rotations: the unit quaternion of a normal vector (Marsaglia 1972)."""
+def random_rotation(rng: np.random.Generator) -> Rotation:
+    """Uniform over all rotations: the unit quaternion of a normal vector (Marsaglia 1972).
+
+    >>> np.linalg.det(random_rotation(np.random.default_rng(0))).round(12)
+    np.float64(1.0)
+    """
     quaternion = rng.normal(size=4)
     w, x, y, z = (float(q) for q in quaternion / np.linalg.norm(quaternion))
     return (

@@ -3,6 +3,7 @@
 from scanmill.algorithms.features.box import Box, Region, box_of, cut_out
 from scanmill.algorithms.features.canonical import CanonicalGrid, canonical_image
 from scanmill.algorithms.features.cooccurrence import cooccurrence_matrices
+from scanmill.algorithms.features.default import default_embedding
 from scanmill.algorithms.features.embedding import Embedding
 from scanmill.algorithms.features.grey_levels import grey_levels, level_statistics
 from scanmill.algorithms.features.hog import hog
@@ -30,6 +31,7 @@ __all__ = [
     "canonical_image",
     "cooccurrence_matrices",
     "cut_out",
+    "default_embedding",
     "grey_levels",
     "hog",
     "hog_3d",

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from scanmill.algorithms.features.cells import cell_means, n_blocks
 from scanmill.algorithms.features.cooccurrence import cooccurrence_matrices
 from scanmill.algorithms.features.grey_levels import MOST_LEVELS, grey_levels
 from scanmill.algorithms.features.hog import hog, hog_size
@@ -69,6 +70,15 @@ def _patterns(view: View, n_points: int, radius: float) -> Array:
     return pattern_histogram(view.image, view.inside, n_points=n_points, radius=radius)
 
 
+def _thumbnail(view: View, cell: int) -> Array:
+    small = cell_means(view.image, cell)
+    return (small - small.mean()).ravel()
+
+
+def _thumbnail_size(shape: Shape, cell: int) -> int:
+    return math.prod(n_blocks(shape, cell, 1))
+
+
 def _profile_size(shape: Shape, n_bins: int, n_sections: int) -> int:
     if n_sections > shape[0]:
         raise InputError("more sections than planes", expected=f"at most {shape[0]}", got=n_sections)
@@ -111,6 +121,8 @@ FEATURES: Mapping[str, Feature] = {
     "texture": Feature(_texture, _texture_size, {"n_levels": 32, "distance": 1}),
     # The histogram of local binary patterns; of three planes in a volume.
     "patterns": Feature(_patterns, _patterns_size, {"n_points": 8, "radius": 1.0}),
+    # The image itself in means of cells (tiny images: A. Torralba, R. Fergus, W. T. Freeman, 2008), without its mean.
+    "thumbnail": Feature(_thumbnail, _thumbnail_size, {"cell": 6}),
     # Oriented gradients of the whole grid: the region's box with what is around it.
     "hog": Feature(
         lambda view, **params: hog(view.image, **params).ravel(),
