@@ -44,9 +44,9 @@ def lesion(kind: str, center: Triple, radius: float, *, seed: int, water: float 
 
 
 def _spike(center: Triple, radius: float, value: float, turned: Rotation) -> Ellipsoid:
-    """From 0.6 of the radius to the whole, along the first axis of a rotation."""
-    middle = np.asarray(center) + 0.8 * radius * np.asarray(turned)[:, 0]
-    return Ellipsoid(_triple(middle), (0.2 * radius, SPIKE_MM, SPIKE_MM), value, turned)
+    """From 0.4 of the radius (within the core) to the whole, along the first axis of a rotation."""
+    middle = np.asarray(center) + 0.7 * radius * np.asarray(turned)[:, 0]
+    return Ellipsoid(_triple(middle), (0.3 * radius, SPIKE_MM, SPIKE_MM), value, turned)
 
 
 def _triple(values: HostArray) -> Triple:
