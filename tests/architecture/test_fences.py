@@ -35,9 +35,10 @@ HOMES = {
     "typer": ["cli/"],
     "PIL": ["io/", "engine/artifacts.py", "report/"],
     "psutil": ["steps/memory.py", "io/voxel_limit.py", "engine/"],
+    "cv2": ["algorithms/matching/keypoints.py"],
     "torch": [],
 }
-HEAVY = ("cupy", "ray", "mlflow", "faiss", "torch", "numba")
+HEAVY = ("cupy", "cv2", "ray", "mlflow", "faiss", "torch", "numba")
 
 
 def imported_libraries(path: Path) -> set[str]:
