@@ -24,6 +24,7 @@ STEPS = {
     "mr.reconstruct": "scanmill.steps.mr_reconstruct:STEP",
     "segment.threshold": "scanmill.steps.segment_threshold:STEP",
     "image.quality": "scanmill.steps.image_quality:STEP",
+    "overlay": "scanmill.steps.overlay:STEP",
     "fuse": "scanmill.steps.fuse:STEP",
     "fuse.quality": "scanmill.steps.fuse_quality:STEP",
     "register.apply": "scanmill.steps.register_apply:STEP",
