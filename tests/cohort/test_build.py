@@ -267,3 +267,15 @@ def test_t1_and_t2_of_one_session_are_a_pair(data_folder, tmp_path):
     (row,) = Cohort.open(tmp_path / "p.parquet").table.to_pylist()
     assert (row["size_z"], row["fixed.missing_slices"], row["moving.missing_slices"]) == (176, 1, 1)
     assert row["patient_key"]
+
+
+def test_the_segmentation_beside_an_image_goes_with_it(tmp_path):
+    for name in ("imagesTr/a", "labelsTr/a", "imagesTr/b", "labelsTs/b"):
+        (tmp_path / "scans" / name).parent.mkdir(parents=True, exist_ok=True)
+        nibabel.save(
+            nibabel.Nifti1Image(np.ones((2, 3, 4), np.uint8), np.eye(4)), tmp_path / "scans" / f"{name}.nii.gz"
+        )
+    summary, cohort = build(tmp_path / "scans", tmp_path)
+    assert (summary.n_rows, summary.n_files) == (3, 4)
+    roles = {key: {file["role"] for file in cohort.files_of(key)} for key in cohort.table["row_key"].to_pylist()}
+    assert roles == {"lung/imagesTr/a": {"image", "labels"}, "lung/imagesTr/b": {"image"}, "lung/labelsTs/b": {"image"}}

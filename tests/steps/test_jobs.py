@@ -21,6 +21,7 @@ CARDS = {
     "ct_mr_fusion": "ct_mri_pairs",
 }
 RAW_MR = {"mr_fastmri_cs": {"scan": "kspace", "reference": "volume"}, "mr_ismrmrd_grappa": {"scan": "kspace"}}
+PAIRS = ("register_to_atlas", "t1_t2_fusion")
 DEMO = {"ct": ("phantom",), "mr": ("phantom_cartesian", "phantom_trajectory")}
 
 
@@ -52,5 +53,19 @@ def test_the_helical_job_fits_what_dicom_gives():
         assert wiring_errors(stage, {"scan": "projections"}) == []
 
 
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_job_fits_what_a_cohort_of_pairs_gives(name):
+    for stage in load_job(JOBS / f"{name}.yaml").stages:
+        assert wiring_errors(stage, {"fixed": "volume", "moving": "volume"}) == []
+
+
+def test_the_template_job_fits_images_with_labels():
+    job = load_job(JOBS / "labelled_template.yaml")
+    assert [stage.name for stage in job.stages][:5] == ["template", "placed", "aligned.1", "template.1", "aligned.2"]
+    assert job.stage("registered").extra["fixed"] == "${template.3.image}"
+    assert job.wiring_errors({"image": "volume", "labels": "labels"}) == []
+
+
 def test_every_job_is_tested():
-    assert {path.stem for path in JOBS.glob("*.yaml")} == {*CARDS, *RAW_MR, "ct_helical_chest", "demo"}
+    shipped = {*CARDS, *RAW_MR, *PAIRS, "labelled_template", "ct_helical_chest", "demo"}
+    assert {path.stem for path in JOBS.glob("*.yaml")} == shipped

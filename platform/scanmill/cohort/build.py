@@ -107,7 +107,7 @@ def _search(
         found += in_parallel(describe, card_rows.find_card_rows(card, root, set(files)), workers)
     if not cards:
         images = [path for path in files if path.lower().endswith(nifti_rows.ENDINGS)]
-        found += in_parallel(partial(nifti_rows.nifti_row, root, project=project), images, workers)
+        found += nifti_rows.find(root, images, project=project, workers=workers)
         others = sorted(set(files) - set(images))
         found += ctpd_rows.find(root, others, project=project, workers=workers)
         found += kspace_rows.find(root, others, project=project, workers=workers)

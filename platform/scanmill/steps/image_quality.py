@@ -6,10 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from pydantic import Field
 
 from scanmill.algorithms import quality
-from scanmill.arrays import Array, device_of, to_device
+from scanmill.arrays import Array, device_of, to_device, to_host
 from scanmill.data import Labels, Volume
 from scanmill.errors import InputError
 from scanmill.geometry import VolumeGeometry
@@ -19,6 +20,7 @@ from scanmill.steps.pictures import difference
 from scanmill.steps.sizes import image_voxels
 
 SSIM_WINDOW = 11
+MOST_LABELS = 100
 
 
 class QualityParams(Params):
@@ -30,7 +32,7 @@ class QualityParams(Params):
 
 
 def run(inputs: Mapping[str, Any], params: QualityParams, ctx: Context) -> Output:
-    """psnr, ssim, rmse, nrmse (with ``reference``); mcc, dice (``labels`` with ``truth``); noise, edge_width_mm."""
+    """psnr, ssim, rmse, nrmse (with ``reference``); mcc, dice (``labels`` with ``truth``; of several labels each); noise, edge_width_mm."""
     image = expect(inputs, "image", Volume)
     require_finite(image, "image")
     reference = optional(inputs, "reference", Volume)
@@ -70,7 +72,21 @@ def _overlap(labels: Labels | None, truth: Labels | None) -> dict[str, float]:
         return {}
     _require_same_grid(labels.geometry, truth.geometry, "truth")
     mask, true = labels.array > 0, to_device(truth.array, device_of(labels.array)) > 0
-    return {"mcc": quality.matthews_correlation(mask, true), "dice": quality.dice(mask, true)}
+    return {
+        "mcc": quality.matthews_correlation(mask, true),
+        "dice": quality.dice(mask, true),
+        **_dice_of_labels(labels, truth),
+    }
+
+
+def _dice_of_labels(labels: Labels, truth: Labels) -> dict[str, float]:
+    """``dice_<label>`` of every label of a truth that has several, and ``dice_mean`` of them."""
+    ours, theirs = to_host(labels.array), to_host(truth.array)
+    found = [int(label) for label in np.unique(theirs) if label]
+    if not 2 <= len(found) <= MOST_LABELS:
+        return {}
+    each = {f"dice_{label}": quality.dice(ours == label, theirs == label) for label in found}
+    return {**each, "dice_mean": math.fsum(each.values()) / len(each)}
 
 
 def _alone(image: Volume, params: QualityParams, warnings: list[str]) -> dict[str, float]:

@@ -24,6 +24,8 @@ STEPS = {
     "mr.reconstruct": "scanmill.steps.mr_reconstruct:STEP",
     "segment.threshold": "scanmill.steps.segment_threshold:STEP",
     "image.quality": "scanmill.steps.image_quality:STEP",
+    "register.linear": "scanmill.steps.register_linear:STEP",
+    "register.deformable": "scanmill.steps.register_deformable:STEP",
     "overlay": "scanmill.steps.overlay:STEP",
     "fuse": "scanmill.steps.fuse:STEP",
     "fuse.quality": "scanmill.steps.fuse_quality:STEP",

@@ -1,0 +1,74 @@
+"""`register.linear`: the translation, rigid, similarity or affine map from a fixed image to a moving one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field
+
+from scanmill.steps.contract import Context, Output, Params, Port, Prediction, Step
+from scanmill.steps.memory import require_memory
+from scanmill.steps.register_inputs import READS, RegisterInputs
+from scanmill.steps.registration_output import registered
+from scanmill.steps.sizes import image_voxels
+
+BYTES_PER_VOXEL = 48
+"""Both images, their pyramids and what a measure keeps, for each voxel of the larger image."""
+
+
+class LinearParams(Params):
+    """What is looked for, and by what it is judged."""
+
+    model: Literal["translation", "rigid", "similarity", "affine"] = Field(
+        default="rigid", description="what the map may do: shift; turn; one scale; three scales and shears"
+    )
+    metric: Literal["auto", "ssd", "ncc", "mi", "nmi", "lncc", "mind"] = Field(
+        default="auto", description="auto looks at how the two contrasts go together"
+    )
+    starts: Literal["auto", "moments", "centre", "grid", "identity"] = Field(
+        default="auto", description="where it begins, unless a transform is given to start from"
+    )
+    retry: bool = Field(
+        default=True, description="try other starts and metrics where the result cannot be trusted, before failing"
+    )
+
+
+def run(inputs: Mapping[str, Any], params: LinearParams, ctx: Context) -> Output:
+    """``transform`` maps fixed points to moving ones; its quality is in the metrics ``linear_...``.
+
+    A registration that cannot be trusted fails the row with ConvergenceError, and leaves its pictures."""
+    from scanmill.algorithms.registration.ladder import register
+    from scanmill.algorithms.registration.linear import register_linear
+
+    given = RegisterInputs.of(inputs)
+    larger = max((given.fixed.array, given.moving.array), key=lambda array: array.size)
+    require_memory(BYTES_PER_VOXEL * larger.size, larger, "the registration")
+    found = (register if params.retry else register_linear)(
+        given.fixed,
+        given.moving,
+        model=params.model,
+        metric=params.metric,
+        starts=params.starts,
+        fixed_mask=given.fixed_mask,
+        moving_mask=given.moving_mask,
+        start=given.start,
+        seed=ctx.seed,
+    )
+    return registered(found, given.fixed, given.moving, given.start, "linear")
+
+
+def _predict(columns: Mapping[str, Any], params: LinearParams, device: str) -> Prediction:
+    voxels = image_voxels(columns)
+    return Prediction(1.0 + voxels / 1e6, 0 if device == "cpu" else BYTES_PER_VOXEL * voxels)
+
+
+STEP = Step(
+    "register.linear",
+    "Find the rigid or affine map between two images",
+    run,
+    LinearParams,
+    reads=READS,
+    writes={"transform": Port("transform")},
+    predict=_predict,
+)
