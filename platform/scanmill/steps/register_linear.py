@@ -23,14 +23,14 @@ class LinearParams(Params):
     model: Literal["translation", "rigid", "similarity", "affine"] = Field(
         default="rigid", description="what the map may do: shift; turn; one scale; three scales and shears"
     )
-    metric: Literal["auto", "ssd", "ncc", "mi", "nmi", "lncc", "mind"] = Field(
-        default="auto", description="auto looks at how the two contrasts go together"
+    metric: Literal["auto", "ssd", "ncc", "mi", "nmi"] = Field(
+        default="auto", description="mi and nmi for any two contrasts (auto is nmi), ssd and ncc for equal ones"
     )
     starts: Literal["auto", "moments", "centre", "grid", "identity"] = Field(
         default="auto", description="where it begins, unless a transform is given to start from"
     )
-    retry: bool = Field(
-        default=True, description="try other starts and metrics where the result cannot be trusted, before failing"
+    both_ways: bool = Field(
+        default=True, description="also back again: how far the two ways are apart is the inverse consistency"
     )
 
 
@@ -38,13 +38,12 @@ def run(inputs: Mapping[str, Any], params: LinearParams, ctx: Context) -> Output
     """``transform`` maps fixed points to moving ones; its quality is in the metrics ``linear_...``.
 
     A registration that cannot be trusted fails the row with ConvergenceError, and leaves its pictures."""
-    from scanmill.algorithms.registration.ladder import register
     from scanmill.algorithms.registration.linear import register_linear
 
     given = RegisterInputs.of(inputs)
     larger = max((given.fixed.array, given.moving.array), key=lambda array: array.size)
     require_memory(BYTES_PER_VOXEL * larger.size, larger, "the registration")
-    found = (register if params.retry else register_linear)(
+    found = register_linear(
         given.fixed,
         given.moving,
         model=params.model,
@@ -54,6 +53,7 @@ def run(inputs: Mapping[str, Any], params: LinearParams, ctx: Context) -> Output
         moving_mask=given.moving_mask,
         start=given.start,
         seed=ctx.seed,
+        both_ways=params.both_ways,
     )
     return registered(found, given.fixed, given.moving, given.start, "linear")
 
