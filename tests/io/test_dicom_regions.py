@@ -185,5 +185,5 @@ def test_polygons_are_filled_as_matplotlib_does():
 
 def test_neighbouring_polygons_share_no_pixel():
     left = np.array([[0, 0], [4, 0], [4, 4], [0, 4]])
-    total = inside_polygon(left, (9, 9)).astype(int) + inside_polygon(left + [4, 0], (9, 9))
+    total = inside_polygon(left, (9, 9)).astype(int) + inside_polygon(left + np.array([4, 0]), (9, 9))
     assert (total.max(), total.sum()) == (1, 32)

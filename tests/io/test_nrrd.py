@@ -92,9 +92,9 @@ def test_no_nrrd_an_endless_header_and_half_a_stream(tmp_path):
         path.write_bytes(broken)
         with pytest.raises(InputError):
             read_nrrd(path)
+    header(path, *(line.replace("short", "float") for line in PLAIN), data=VALUES.astype("<f4").tobytes())
     with pytest.raises(InputError, match="integers"):
-        floats = [line.replace("short", "float") for line in PLAIN]
-        read_nrrd_labels(header(path, *floats, data=VALUES.astype("<f4").tobytes()))
+        read_nrrd_labels(path)
 
 
 def test_real_segmentations_are_what_simpleitk_reads(data_folder):

@@ -8,8 +8,10 @@ from scanmill.cli.cohort import app as cohort_app
 from scanmill.cli.ct import app as ct_app
 from scanmill.cli.demo import demo
 from scanmill.cli.doctor import doctor
+from scanmill.cli.index import app as index_app
 from scanmill.cli.run import cancel, resume, run
 from scanmill.cli.runs import app as runs_app
+from scanmill.cli.search import search
 from scanmill.cli.shell import Shell
 from scanmill.cli.steps import steps
 from scanmill.cli.warm import warm
@@ -28,6 +30,8 @@ app.command()(run)
 app.command()(resume)
 app.command()(cancel)
 app.add_typer(runs_app, name="runs")
+app.add_typer(index_app, name="index")
+app.command()(search)
 app.add_typer(ct_app, name="ct")
 app.command()(steps)
 app.command()(doctor)

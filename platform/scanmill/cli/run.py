@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +20,9 @@ Ledger = Annotated[str | None, typer.Option(help="The ledger's database URL; SQL
 Workers = Annotated[int | None, typer.Option(help="Workers at a time; as many as fit by default, 0 for this process.")]
 RunPath = Annotated[str, typer.Argument(help="The run's folder.")]
 Store = Annotated[str | None, typer.Option(help="Where artifacts go (s3://bucket/prefix); the run folder by default.")]
+Indexes = Annotated[
+    list[Path] | None, typer.Option("--index", help="An index that follows the run; made where there is none.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what it would cost, and whether it can run.")]
 
 
@@ -33,6 +36,7 @@ def run(
     address: Address = None,
     ledger: Ledger = None,
     workers: Workers = None,
+    index: Indexes = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -41,6 +45,7 @@ def run(
     Example: [bold]scanmill run jobs/ct_parallel_counts.yaml --cohort cohort.parquet --dry-run[/bold]
     """
     from scanmill.cli.catalogue import find_job
+    from scanmill.cli.index_check import check_indexes
     from scanmill.cohort import Cohort
     from scanmill.engine.run_plan import check_job, plan_run
     from scanmill.engine.runs import run_id_of, start_run
@@ -52,9 +57,9 @@ def run(
         show_plan(plan_run(spec, rows, out=out, store=store, address=address), as_json)
         return
     check_job(spec, rows)
-    with listening(
-        f"{out.rstrip('/')}/{run_id_of(spec, rows)}", spec.tracking.experiment or spec.name, as_json
-    ) as listeners:
+    check_indexes(spec, index or [])
+    folder, experiment = f"{out.rstrip('/')}/{run_id_of(spec, rows)}", spec.tracking.experiment or spec.name
+    with listening(folder, experiment, as_json, index or []) as listeners:
         summary = start_run(
             spec, rows, out=out, store=store, ledger_url=ledger, address=address, workers=workers, listeners=listeners
         )
@@ -62,7 +67,12 @@ def run(
 
 
 def resume(
-    folder: RunPath, address: Address = None, ledger: Ledger = None, workers: Workers = None, as_json: AsJson = False
+    folder: RunPath,
+    address: Address = None,
+    ledger: Ledger = None,
+    workers: Workers = None,
+    index: Indexes = None,
+    as_json: AsJson = False,
 ) -> None:
     """Go on with a run that was interrupted, killed or cancelled.
 
@@ -70,7 +80,7 @@ def resume(
     """
     from scanmill.engine.runs import resume_run
 
-    with listening(folder, experiment_of(folder), as_json) as listeners:
+    with listening(folder, experiment_of(folder), as_json, index or []) as listeners:
         summary = resume_run(folder, ledger_url=ledger, address=address, workers=workers, listeners=listeners)
     finish(summary, as_json)
 
@@ -97,14 +107,20 @@ def cancel(folder: RunPath, ledger: Ledger = None, as_json: AsJson = False) -> N
 
 
 @contextmanager
-def listening(folder: str, experiment: str, as_json: bool) -> Iterator[list[Listener]]:
-    """The terminal, the report and MLflow, listening to the run in ``folder``."""
+def listening(folder: str, experiment: str, as_json: bool, indexes: Sequence[Path] = ()) -> Iterator[list[Listener]]:
+    """The terminal, the report, MLflow and indexes, listening to the run in ``folder``."""
+    from scanmill.cli.index_listener import IndexListener
     from scanmill.cli.listeners import ReportListener, tracking_listener
     from scanmill.cli.progress import LiveProgress
 
     tracking = tracking_listener(folder, experiment)
+    writers = [IndexListener(folder, index) for index in indexes]
     with LiveProgress(silent=as_json) as live:
-        yield [live, ReportListener(), tracking]
+        yield [live, ReportListener(), tracking, *writers]
+    for writer in writers:
+        if not writer.close() and not as_json:
+            problem = writer.problem or "the index has not heard everything yet"
+            say("[yellow]{}[/yellow]; add it later with `scanmill index add {} {}`", problem, writer.index, folder)
     if not tracking.tracker.close() and not as_json:
         problem = tracking.tracker.problem or "MLflow has not heard everything yet"
         say("[yellow]{}[/yellow]; send it later with `scanmill runs track {}`", problem, folder)

@@ -59,6 +59,13 @@ def read_whole(path: Path, where: str, max_bytes: int = MAX_BYTES) -> Dataset:
         return pydicom.dcmread(file)
 
 
+def sop_class(path: Path, where: str) -> str:
+    """What kind of object a file holds, by UID; InputError if it is not DICOM."""
+    with storage_faults(where), path.open("rb") as file, content_faults(where, "not a readable DICOM file"):
+        _refuse_deflated_bomb(file, where)
+        return str(pydicom.dcmread(file, stop_before_pixels=True, specific_tags=["SOPClassUID"]).get("SOPClassUID"))
+
+
 def read_frames(path: Path, where: str, indices: Sequence[int]) -> Iterator[HostArray]:
     """The stored values (rows, columns) of the frames ``indices``, decoded one by one."""
     from pydicom.pixels.utils import iter_pixels

@@ -1,4 +1,4 @@
-"""DICOM Segmentation (PS3.3 A.51, and label maps): each segment as a mask on the grid of the image that it belongs to."""
+"""DICOM Segmentation (PS3.3 A.51) and label maps: each segment as a mask on the grid of its image."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def read_segments(path: Path, grid: VolumeGeometry, where: str = "segmentation")
         owners = [()] * len(frames) if kind == "LABELMAP" else _owners(header, len(frames))
     least = whole(header, "MaximumFractionalValue", where, default=1) / 2 if kind == "FRACTIONAL" else 0.5
     found = False
-    for number in sorted(names):
+    for number in sorted(number for number in names if number > 0):  # 0 is the background of a label map
         mine = [i for i, owner in enumerate(owners) if not owner or number in owner]
         voxels = [_marked(pixels == number if kind == "LABELMAP" else pixels >= least, frames[i], grid, where)
                   for i, pixels in zip(mine, read_frames(path, where, mine), strict=True)]  # fmt: skip

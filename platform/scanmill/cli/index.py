@@ -1,0 +1,183 @@
+"""`scanmill index`: images findable by what they show: made from runs, looked after, measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from scanmill.cli.search import IndexPath
+from scanmill.cli.shell import AsJson, plural, print_json, print_table, say
+from scanmill.cli.telling import size
+from scanmill.errors import SpecError
+
+app = typer.Typer(no_args_is_help=True, help="Make, fill, look at and measure indexes of images.")
+
+NewIndex = Annotated[Path, typer.Argument(help="The index's folder.")]
+Runs = Annotated[list[str], typer.Argument(help="Run folders whose job embeds its images.")]
+ROWS_AT_ONCE = 64
+
+
+@app.command()
+def create(
+    index: NewIndex,
+    embedding: Annotated[str, typer.Option(help="slice, volume, or an embedding's file.")] = "slice",
+    metric: Annotated[str, typer.Option(help="cosine or l2.")] = "cosine",
+    as_json: AsJson = False,
+) -> None:
+    """Make an empty index for one embedding; build, add and run --index make one by themselves.
+
+    Example: [bold]scanmill index create lesions.index --embedding "volume region"[/bold]
+    """
+    from scanmill.algorithms.features.named import embedding_of, read_embedding
+    from scanmill.retrieval import Index
+
+    chosen = read_embedding(Path(embedding)) if embedding.endswith(".json") else embedding_of(embedding)
+    made = Index.create(index, chosen, metric)
+    _tell_info(index, made.info(), as_json)
+
+
+@app.command()
+def build(index: NewIndex, runs: Runs, as_json: AsJson = False) -> None:
+    """Make an index from run folders; the same index comes of the same runs, whenever it is made.
+
+    Example: [bold]scanmill index build ct.index runs/ct_search-0123456789[/bold]
+    """
+    if index.exists() and any(index.iterdir()):
+        raise SpecError("there is something already", where=index.name, do="`scanmill index add`, or another folder")
+    _fill(index, runs, as_json)
+
+
+@app.command()
+def add(index: NewIndex, runs: Runs, as_json: AsJson = False) -> None:
+    """Add what runs have described; what is there already is left as it is.
+
+    Example: [bold]scanmill index add ct.index runs/ct_search-0123456789[/bold]
+    """
+    _fill(index, runs, as_json)
+
+
+@app.command()
+def remove(
+    index: IndexPath,
+    where: Annotated[str | None, typer.Option(help="One SQL expression over the entries' columns.")] = None,
+    image_id: Annotated[list[str] | None, typer.Option(help="An image id; may be repeated.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Remove entries.
+
+    Example: [bold]scanmill index remove ct.index --where "run_id = 'ct_search-0123456789'"[/bold]
+    """
+    from scanmill.retrieval import Index
+
+    n = Index.open(index).remove(where, ids=image_id)
+    print_json({"removed": n}) if as_json else say("removed {}", _entries(n))
+
+
+@app.command()
+def compact(index: IndexPath, as_json: AsJson = False) -> None:
+    """Write the index anew without what was removed.
+
+    Example: [bold]scanmill index compact ct.index[/bold]
+    """
+    from scanmill.retrieval import Index
+
+    opened = Index.open(index)
+    opened.compact()
+    _tell_info(index, opened.info(), as_json)
+
+
+@app.command()
+def snapshot(
+    index: IndexPath,
+    folder: Annotated[Path, typer.Argument(help="Where the copy goes; empty or absent.")],
+    as_json: AsJson = False,
+) -> None:
+    """Copy the index as it stands now.
+
+    Example: [bold]scanmill index snapshot ct.index backup/ct.index[/bold]
+    """
+    from scanmill.retrieval import Index
+
+    _tell_info(folder, Index.open(index).snapshot(folder).info(), as_json)
+
+
+@app.command()
+def info(index: IndexPath, as_json: AsJson = False) -> None:
+    """Say what an index holds.
+
+    Example: [bold]scanmill index info ct.index --json[/bold]
+    """
+    from scanmill.retrieval import Index
+
+    _tell_info(index, Index.open(index).info(), as_json)
+
+
+@app.command()
+def check(index: IndexPath, as_json: AsJson = False) -> None:
+    """Digest every file again and measure the recall against exact search. Exit code 3 if something is wrong.
+
+    Example: [bold]scanmill index check ct.index[/bold]
+    """
+    from scanmill.retrieval import Index
+
+    found = Index.open(index).check()
+    if as_json:
+        print_json(found)
+    else:
+        for problem in found["problems"]:
+            say("[red]{}[/red]", problem)
+        _tell_info(index, {name: value for name, value in found.items() if name != "problems"}, as_json=False)
+        say("{}", "NOT sound" if found["problems"] else "sound")
+    if found["problems"]:
+        raise typer.Exit(3)
+
+
+def _fill(index: Path, runs: Iterable[str], as_json: bool) -> None:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from scanmill.cli.index_update import IndexWriter
+    from scanmill.cli.run_entries import RunEntries
+
+    console = Console(stderr=True)
+    written = strangers = images = 0
+    with Progress(console=console, transient=True, disable=as_json or not console.is_terminal) as bar:
+        for run in runs:
+            entries = RunEntries(run)
+            described = [one for stage in entries.stages for one in entries.of_stage(stage)]
+            if not described:
+                raise SpecError("the run has described no image", where=entries.run_id,
+                                do="its job needs the steps `embed` and `save`")  # fmt: skip
+            task, writer = bar.add_task(entries.run_id, total=len(described)), IndexWriter(index, entries)
+            missing = writer.missing(described)
+            for start in range(0, len(missing), ROWS_AT_ONCE):
+                writer.write(missing[start : start + ROWS_AT_ONCE])
+                bar.update(task, completed=len(described) - len(missing) + start)
+            entries.close()
+            written, strangers = written + writer.written, strangers + writer.strangers
+            images += len(missing) - writer.strangers
+    if strangers and not written:
+        raise SpecError("the run's entries come from another embedding", where=index.name, got=f"{strangers} images")
+    if as_json:
+        print_json({"images": images, "entries": written, "of_another_embedding": strangers})
+        return
+    say("[bold]{}[/bold]: {} of {} new or changed", index, _entries(written), plural(images, "image"))
+    if strangers:
+        say("[yellow]left out[/yellow], since another embedding made them: {}", plural(strangers, "image"))
+    say("Next: scanmill search {} IMAGE", index)
+
+
+def _tell_info(index: Path, facts: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(facts)
+        return
+    shown = {**facts, "bytes": size(facts["bytes"]), "embedding": facts["embedding"][:12]}
+    shown["kinds"] = ", ".join(f"{n:,} {kind}" for kind, n in facts["kinds"].items()) or "none"
+    print_table(str(index), ("", ""), [(name, value) for name, value in shown.items()])
+
+
+def _entries(n: int) -> str:
+    return "1 entry" if n == 1 else f"{n:,} entries"

@@ -1,0 +1,121 @@
+"""What is asked of an index: an image, a slice or a region of it, or every row of a cohort."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from scanmill.algorithms.features import Box, Embedding
+from scanmill.algorithms.features.box import Region, box_of
+from scanmill.algorithms.features.describe import boxes_of, describe, largest_plane, region_vector, regions_of
+from scanmill.arrays import HostArray
+from scanmill.cohort import Cohort
+from scanmill.cohort.identity import SECRET_VARIABLE, patient_key, secret_file, site_secret
+from scanmill.data import Labels, Volume
+from scanmill.errors import InputError, SpecError
+from scanmill.io.image_file import dicom_files, looks_like_dicom, read_image
+from scanmill.io.region_file import read_regions
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """A vector and what it is of; ``patient`` is the key of the patient whose own images do not answer."""
+
+    name: str
+    vector: HostArray
+    kind: str
+    patient: str | None
+    plane: HostArray
+    box: tuple[int, int, int, int] | None = None
+    image: Volume | None = None
+    region: Region = None
+
+
+def query_of(
+    path: Path, embedding: Embedding, *, region: str | None = None, mask: Path | None = None,
+    label: str | None = None, plane: int | None = None,
+) -> Query:  # fmt: skip
+    """The query of one image: the whole, one of its planes, a box in voxels, or what a mask marks."""
+    if sum(given is not None for given in (region, mask, plane)) > 1:
+        raise SpecError("one of --region, --mask and --slice", got="several")
+    image, patient = read_image(path), patient_of(path)
+    where = _region(image, region, mask, label)
+    if where is not None:
+        z, _ = largest_plane(where, image.geometry.shape)
+        box = box_of(where, image.geometry.shape)
+        (_, y, x), (_, h, w) = box.start, box.size
+        vector = region_vector(image, embedding, where)
+        return Query("query", vector, "region", patient, image.array[z], (x, y, w, h), image, where)
+    if plane is not None:
+        image = _one_plane(image, plane)
+    return _whole("query", image, embedding, patient)
+
+
+def queries_of_cohort(cohort: Cohort, embedding: Embedding) -> Iterator[Query]:
+    """One query of the whole image for each row that has one: its role ``image``, else its only file to be read."""
+    from scanmill.engine.inputs import Inputs
+    from scanmill.engine.task import FileRef, RowData
+    from scanmill.steps.contract import Context
+    from scanmill.steps.read import STEP
+    from scanmill.storage import open_store
+
+    with TemporaryDirectory(prefix="scanmill-ask-") as name:
+        scratch = Path(name)
+        inputs = Inputs(open_store(scratch), dict(cohort.roots), scratch)
+        for key in cohort.table["row_key"].to_pylist():
+            columns = cohort.row(key)
+            files = [FileRef(f["role"], f["root"], f["path"], f["sha256"], f["bytes"], f["reader"])
+                     for f in cohort.files_of(key) if f["reader"]]  # fmt: skip
+            row = inputs.row(RowData(key, columns, tuple(files)), {})
+            values = STEP.run({}, STEP.params(), Context(rows=(row,), scratch=scratch)).values
+            image = values.get("image") or next((v for v in values.values() if isinstance(v, Volume)), None)
+            if not isinstance(image, Volume):
+                raise InputError("the row has no image", where=key, got=", ".join(values) or "nothing")
+            yield _whole(key, image, embedding, columns.get("patient_key"))
+
+
+def patient_of(path: Path) -> str | None:
+    """The key of the patient of a DICOM image, where this site has a secret and the file a PatientID."""
+    if not (path.is_dir() or looks_like_dicom(path)) or not (secret_file().exists() or SECRET_VARIABLE in os.environ):
+        return None
+    from scanmill.io.dicom_scan import read_file_facts
+
+    told = read_file_facts(dicom_files(path)[0]).protected.get("PatientID")
+    return patient_key(site_secret(), told) if told else None
+
+
+def _whole(name: str, image: Volume, embedding: Embedding, patient: str | None) -> Query:
+    entries, _ = describe(image, embedding, slices=False)
+    kind = "slice" if len(image.array) == 1 else "series"
+    return Query(name, entries.vectors[0], kind, patient, image.array[len(image.array) // 2], None, image)
+
+
+def _one_plane(image: Volume, plane: int) -> Volume:
+    if not 0 <= plane < len(image.array):
+        raise InputError("the image has no such slice", expected=f"0 to {len(image.array) - 1}", got=plane)
+    planes = slice(plane, plane + 1)
+    return Volume(image.array[planes], image.geometry.crop(planes, slice(None), slice(None)), image.unit)
+
+
+def _region(image: Volume, region: str | None, mask: Path | None, label: str | None) -> Region:
+    if region is not None:
+        boxes: list[tuple[str, Box]] = boxes_of(region, image.geometry.shape)
+        if len(boxes) != 1:
+            raise InputError("one box is wanted", where="--region", expected="x,y,z,w,h,d", got=region)
+        return boxes[0][1]
+    return None if mask is None else _marked(read_regions(mask, image.geometry), label)
+
+
+def _marked(found: Iterator[Labels], label: str | None) -> HostArray:
+    """The region that is called ``label``, or the only one."""
+    regions = [(word, np.asarray(mask)) for labels in found for word, mask in regions_of(labels)]
+    chosen = [mask for word, mask in regions if label is None or word == label]
+    if len(chosen) != 1:
+        words = ", ".join(word for word, _ in regions) or "nothing"
+        raise InputError("one region is wanted", where="--mask", expected="one", got=words, do="choose with --label")
+    return chosen[0]
