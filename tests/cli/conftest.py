@@ -2,6 +2,7 @@
 
 import pytest
 
+from found_scans import write_place
 from raw_scans import scanmill, write_job, write_scans
 
 
@@ -35,3 +36,16 @@ def place(tmp_path, monkeypatch):
     built = scanmill("cohort", "build", "scans", "--card", "phantom", "--project", "p", "--workers", "1")
     assert built.exit_code == 0, built.output
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def findable(tmp_path_factory):
+    """Six scans, reconstructed and embedded by a run that an index followed; nobody may change it."""
+    place = write_place(tmp_path_factory.mktemp("findable"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("scanmill.tracking.tracker._open_sender", lambda *args: Ear())
+        patch.chdir(place)
+        run = ("run", "job.yaml", "--cohort", "cohort.parquet", "--workers", "0", "--index", "live.index")
+        found = scanmill(*run)
+    assert found.exit_code == 0, found.output
+    return place

@@ -1,4 +1,4 @@
-"""What comes of an index's answers: one a series, words for a region, the images behind them, a cohort of their rows."""
+"""What comes of an index's answers: one a row, words for a region, the images behind them, a cohort of their rows."""
 
 from __future__ import annotations
 
@@ -65,7 +65,8 @@ def image_of(answer: Answer, runs: str) -> Volume | None:
     try:
         store = RunFolder.open(f"{runs.rstrip('/')}/{run_id}").store
         with tempfile.TemporaryDirectory(prefix="scanmill-found-") as name:
-            staged = [store.stage(one, Path(name)) for one in store.list(path) or [path]]
+            paths = [path] if store.exists(path) else store.list(path)
+            staged = [store.stage(one, Path(name)) for one in paths]
             return read_image(staged[0] if len(staged) == 1 else staged[0].parent)
     except ScanmillError:
         return None

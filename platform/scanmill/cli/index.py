@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from scanmill.cli.index_evaluate import evaluate
 from scanmill.cli.search import IndexPath
 from scanmill.cli.shell import AsJson, plural, print_json, print_table, say
 from scanmill.cli.telling import size
@@ -18,6 +19,7 @@ app = typer.Typer(no_args_is_help=True, help="Make, fill, look at and measure in
 NewIndex = Annotated[Path, typer.Argument(help="The index's folder.")]
 Runs = Annotated[list[str], typer.Argument(help="Run folders whose job embeds its images.")]
 ROWS_AT_ONCE = 64
+app.command()(evaluate)
 
 
 @app.command()
@@ -176,7 +178,7 @@ def _tell_info(index: Path, facts: dict[str, Any], as_json: bool) -> None:
         return
     shown = {**facts, "bytes": size(facts["bytes"]), "embedding": facts["embedding"][:12]}
     shown["kinds"] = ", ".join(f"{n:,} {kind}" for kind, n in facts["kinds"].items()) or "none"
-    print_table(str(index), ("", ""), [(name, value) for name, value in shown.items()])
+    print_table(str(index), ("", ""), list(shown.items()))
 
 
 def _entries(n: int) -> str:

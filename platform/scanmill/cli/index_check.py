@@ -21,7 +21,7 @@ def check_indexes(job: JobSpec, indexes: Sequence[Path]) -> None:
     stages = [stage for stage in job.stages if _saves_entries(stage)]
     if not stages:
         raise SpecError("an index follows a job that describes its images", where=job.name,
-                        do="add the steps `embed` and {use: save, in: {image: entries}, params: {output: entries}}")  # fmt: skip
+                        do="add `embed` and {use: save, in: {image: entries}, params: {output: entries}}")  # fmt: skip
     known = list(_digests(stages))
     for folder in indexes:
         if folder.is_dir() and any(folder.iterdir()):

@@ -75,15 +75,17 @@ def tracking_listener(folder: str, experiment: str) -> TrackingListener:
     """Tracking for the run in ``folder``: to MLFLOW_TRACKING_URI, else to a database beside the run folders."""
     home = Path(folder).parent.resolve() if "://" not in folder else Path("runs").resolve()
     home.mkdir(parents=True, exist_ok=True)
-    uri = os.environ.get("MLFLOW_TRACKING_URI")
-    where = (
-        {"tracking_uri": uri}
-        if uri
-        else {"tracking_uri": f"sqlite:///{home}/mlflow.db", "artifact_root": (home / "mlflow-artifacts").as_uri()}
-    )
     run_id = folder.rstrip("/").rpartition("/")[2]
-    tracker = Tracker(home / run_id / "tracking", run_id, experiment=experiment, **where)
+    tracker = Tracker(home / run_id / "tracking", run_id, experiment=experiment, **tracking_place(home))
     return TrackingListener(tracker, folder)
+
+
+def tracking_place(home: Path) -> dict[str, str]:
+    """MLFLOW_TRACKING_URI, else a database in the folder ``home``."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    if uri:
+        return {"tracking_uri": uri}
+    return {"tracking_uri": f"sqlite:///{home}/mlflow.db", "artifact_root": (home / "mlflow-artifacts").as_uri()}
 
 
 class ReportListener:

@@ -40,8 +40,7 @@ def search(
     every: Annotated[bool, typer.Option("--every-entry", help="Also several answers from one row.")] = False,
     save_cohort: Annotated[Path | None, typer.Option(help="Write the rows that were found as a cohort.")] = None,
     montage: Annotated[Path | None, typer.Option(help="Write query and answers as a picture.")] = None,
-    rerank: Annotated[bool, typer.Option("--rerank", help="Order the first answers by local matching.")] = False,
-    runs: Annotated[str, typer.Option(help="Where the run folders are (cohorts, pictures, --rerank).")] = "runs",
+    runs: Annotated[str, typer.Option(help="Where the run folders are (cohorts, pictures).")] = "runs",
     as_json: AsJson = False,
 ) -> None:
     """Find the images that show what this one shows. The patient's own images are left out.
@@ -59,16 +58,16 @@ def search(
     for query in queries:
         own = None if same_patient else patient or query.patient
         found, whole = ask(opened, query, k, where=where, kinds=kind, patient=own, every=every)
-        answers += _reranked(query, found, runs) if rerank else found
+        answers += found
         complete &= whole
     if save_cohort:
         cohort_of(answers, runs).write(save_cohort)
-    if montage:
-        _write_montage(montage, queries, answers, runs)
     if as_json:
         print_json({"complete": complete, "metric": opened.manifest.metric, "answers": answers})
     else:
         _tell(answers, complete=complete, k=k, n_queries=len(queries), n_entries=len(opened))
+    if montage:
+        _write_montage(montage, queries, answers, runs, silent=as_json)
 
 
 def ask(
@@ -111,21 +110,19 @@ def _queries(index: Index, image: Path, told: dict[str, Any]) -> list[Query]:
     return [query_of(image, index.embedding(), **told)]
 
 
-def _reranked(query: Query, answers: list[Any], runs: str) -> list[Any]:
-    from scanmill.cli.rerank import reranked
-
-    return reranked(query, answers, runs)
-
-
-def _write_montage(path: Path, queries: Sequence[Query], answers: Sequence[Any], runs: str) -> None:
+def _write_montage(path: Path, queries: Sequence[Query], answers: Sequence[Any], runs: str, *, silent: bool) -> None:
     from scanmill.cli.answers import tile_of
     from scanmill.report.found import Tile, write_found
 
-    tiles = []
+    tiles: list[Tile] = []
     for query in queries:
         tiles.append(Tile(f"asked: {query.name}", query.plane, query.box))
         tiles += [tile_of(answer, runs) for answer in answers if answer["query"] == query.name]
     write_found(path, tiles)
+    if (away := sum(tile.plane is None for tile in tiles)) and not silent:
+        say(
+            "[yellow]{} away[/yellow]: runs are looked for in {}, --runs says where", plural(away, "image"), runs
+        )
 
 
 def _tell(answers: Sequence[Any], *, complete: bool, k: int, n_queries: int, n_entries: int) -> None:

@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+
+from scanmill.algorithms.features import Box, CanonicalGrid, CohortMoments, Embedding, Part, pca
+from scanmill.algorithms.features.describe import boxes_of, describe, largest_plane, region_vector, regions_of
+from scanmill.algorithms.features.named import (
+    EMBEDDINGS,
+    embedding_from_text,
+    embedding_of,
+    embedding_text,
+    read_embedding,
+)
+from scanmill.data import Labels, Volume
+from scanmill.errors import InputError, SpecError
+from scanmill.geometry import VolumeGeometry
+
+PLANES = Embedding(CanonicalGrid((32, 32)), (Part("hog", {"cell": 8}), Part("profile")))
+SPACE = Embedding(CanonicalGrid((8, 16, 16)), (Part("hog_3d", {"cell": 4}), Part("profile")))
+GRID = VolumeGeometry((7, 40, 50), (0.8, 1.5, 3.0))
+
+
+def volume(seed=0):
+    return Volume(np.random.default_rng(seed).uniform(size=GRID.shape).astype(np.float32), GRID)
+
+
+def test_planes_are_described_as_pictures_and_the_series_is_their_mean_direction():
+    image = volume()
+    entries, left_out = describe(image, PLANES, every=3)
+    assert entries.regions == ("series", "slice 1", "slice 4")
+    assert left_out == ()
+    alone = [PLANES(image.array[z], spacing=GRID.spacing[:2]) for z in (1, 4)]
+    np.testing.assert_array_equal(entries.vectors[1:], alone)
+    mean = np.mean(alone, axis=0)
+    np.testing.assert_allclose(entries.vectors[0], mean / np.linalg.norm(mean), atol=1e-6)
+
+
+def test_a_picture_is_one_entry_and_space_has_no_slices():
+    picture = Volume(volume().array[:1], GRID.crop(slice(0, 1), slice(None), slice(None)))
+    assert describe(picture, PLANES)[0].kinds == ("series",)
+    whole, _ = describe(volume(), SPACE)
+    assert whole.regions == ("series",)
+    np.testing.assert_array_equal(whole.vectors[0], SPACE(volume().array, spacing=GRID.spacing))
+
+
+def test_air_is_left_out_and_said():
+    image = volume()
+    image.array[[0, 3]] = 5.0
+    window = Embedding(CanonicalGrid((32, 32), window=(10.0, 11.0)), (Part("hog", {"cell": 8}),))
+    assert describe(image, PLANES)[0].kinds.count("slice") == 7
+    entries, left_out = describe(image, Embedding(CanonicalGrid((32, 32)), (Part("hog", {"cell": 8}),)))
+    assert [word for word in entries.regions if "slice" in word] == ["slice 1", "slice 2", "slice 4", "slice 5", "slice 6"]
+    assert left_out == ()
+    with pytest.raises(InputError, match="nothing that these features see"):
+        describe(image, window)
+
+
+def test_regions_are_their_largest_plane_or_their_box_in_space():
+    mask = np.zeros(GRID.shape, np.uint8)
+    mask[2:5, 10:20, 5:15] = 1
+    mask[3, 8:22, 5:25] = 1
+    mask[5, 30:35, 30:40] = 4
+    image, labels = volume(), Labels(mask, GRID, {4: "lesion"})
+    entries, _ = describe(image, PLANES, slices=False, regions=regions_of(labels))
+    assert entries.regions == ("series", "region 1 5,8,2,20,14,3", "region lesion 30,30,5,10,5,1")
+    expected = PLANES(image.array[3], mask[3] == 1, spacing=GRID.spacing[:2])
+    np.testing.assert_array_equal(entries.vectors[1], expected)
+    assert largest_plane(mask == 1, GRID.shape)[0] == 3
+    box = Box((2, 8, 5), (3, 14, 20))
+    np.testing.assert_array_equal(region_vector(image, SPACE, box), SPACE(image.array, box, spacing=GRID.spacing))
+
+
+def test_boxes_of_a_text():
+    found = boxes_of("a=1,2,3,4,5,1; 0,0,0,50,40,7", GRID.shape)
+    assert found == [("a", Box((3, 2, 1), (1, 5, 4))), ("", Box((0, 0, 0), (7, 40, 50)))]
+    for wrong, told in {"1,2,3": "no box", "a,b,c,d,e,f": "no box", "1,2,3,4,5,0": "size of 1", "0,0,0,51,1,1": "outside"}.items():
+        with pytest.raises(InputError, match=told):
+            boxes_of(wrong, GRID.shape)
+
+
+def test_voxels_that_are_not_finite_are_refused():
+    image = volume()
+    image.array[0, 0, 0] = np.nan
+    with pytest.raises(InputError, match="finite"):
+        describe(image, PLANES)
+
+
+def test_an_embeddings_text_carries_its_projection(tmp_path):
+    features = np.stack([PLANES.features(plane) for plane in volume().array])
+    learned = PLANES.with_projection(pca(CohortMoments.of(features, source=PLANES.features_digest), 3))
+    path = tmp_path / "learned.json"
+    path.write_text(embedding_text(learned))
+    back = read_embedding(path, learned.digest[:12])
+    np.testing.assert_array_equal(back(volume().array[0]), learned(volume().array[0]))
+    for name, one in EMBEDDINGS.items():
+        assert embedding_from_text(embedding_text(one)) == one == embedding_of(name) == embedding_of(one.to_dict())
+    with pytest.raises(SpecError, match="another embedding"):
+        read_embedding(path, "0" * 12)
+    changed = embedding_text(learned).replace('"cell": 8', '"cell": 16')
+    for text in ("", "[]", "{}", changed, embedding_text(PLANES).replace(PLANES.digest, "0" * 64)):
+        path.write_text(text)
+        with pytest.raises(SpecError):
+            read_embedding(path)
+    with pytest.raises(SpecError, match="no embedding of this name"):
+        embedding_of("best")

@@ -1,0 +1,163 @@
+"""`scanmill index ...` and `scanmill run --index`: what a run has described is in the index, whatever happens."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from shutil import copytree
+
+import pytest
+
+from raw_scans import scanmill, write_job
+from scanmill.algorithms.features.named import EMBEDDINGS, embedding_text
+from scanmill.cli.index_listener import IndexListener
+from scanmill.engine.events import RunEvent
+from scanmill.retrieval import Index
+
+ROWS = [f"parallel-full-{n}" for n in range(6)]
+
+
+@pytest.fixture
+def run(findable, monkeypatch):
+    """The folder of the run; the working folder is its place."""
+    monkeypatch.chdir(findable)
+    (folder,) = [path for path in (findable / "runs").iterdir() if (path / "run.json").is_file()]
+    return folder
+
+
+def contents(folder):
+    """Everything in an index that may not depend on how it was made."""
+    index = Index.open(folder)
+    table = index.entries().sort_by("image_id")
+    return table.to_pylist(), index.vectors(table["image_id"].to_pylist()).tobytes()
+
+
+def test_an_index_that_followed_a_run_is_the_one_that_is_built_from_it(run, tmp_path):
+    assert sorted(Index.open("live.index").entries()["row_key"].to_pylist()) == ROWS
+    built = scanmill("index", "build", tmp_path / "a.index", run)
+    assert "6 entries of 6 images new or changed" in built.stdout, built.output
+    assert contents(tmp_path / "a.index") == contents("live.index")
+    again = scanmill("index", "add", tmp_path / "a.index", run, "--json")
+    assert json.loads(again.stdout) == {"images": 0, "entries": 0, "of_another_embedding": 0}
+    entry = contents("live.index")[0][0]
+    assert (entry["what"], entry["patient_key"], entry["modality"]) == ("chest", "patient-0", "CT") or entry["what"]
+    assert entry["uri"].startswith(f"{run.name}/artifacts/")
+
+
+def test_info_check_remove_compact_and_snapshot(run, tmp_path):
+    copytree("live.index", tmp_path / "a.index")
+    index = tmp_path / "a.index"
+    removed = scanmill("index", "remove", index, "--where", "what = 'chest'", "--json")
+    assert json.loads(removed.stdout) == {"removed": 2}
+    assert scanmill("index", "compact", index).exit_code == 0
+    assert scanmill("index", "snapshot", index, tmp_path / "b.index").exit_code == 0
+    told = json.loads(scanmill("index", "info", tmp_path / "b.index", "--json").stdout)
+    assert (told["entries"], told["kinds"], told["patients"]) == (4, {"series": 4}, 4)
+    sound = scanmill("index", "check", index)
+    assert (sound.exit_code, sound.stdout.splitlines()[-1]) == (0, "sound")
+    segment = max(index.glob("entries-*.parquet"))
+    segment.write_bytes(segment.read_bytes()[:-1] + b"x")
+    assert scanmill("index", "check", index).exit_code != 0
+
+
+def test_an_unfinished_thing_is_never_told_as_done(run, tmp_path):
+    other = tmp_path / "other.index"
+    assert scanmill("index", "create", other, "--embedding", "volume").exit_code == 0
+    wrong = {
+        ("index", "build", "live.index", run): "something already",
+        ("index", "add", other, run): "another embedding",
+        ("index", "add", tmp_path / "new.index", tmp_path): "no run folder",
+        ("index", "info", tmp_path): "no index here",
+        ("index", "create", tmp_path / "x.index", "--embedding", "best"): "no embedding of this name",
+        ("index", "remove", "live.index"): "by a condition or by ids",
+        ("index", "remove", "live.index", "--where", "wha = 'chest'"): "wha",
+        ("index", "remove", "live.index", "--where", "true; DROP TABLE x"): "SpecError",
+        ("index", "evaluate", "live.index", "--label", "nothing"): "no such column",
+        ("index", "evaluate", "live.index", "--label", "what", "--kind", "slice"): "too few",
+        ("run", "job.yaml", "--cohort", "cohort.parquet", "--index", other): "another embedding than the job's",
+    }
+    for words, told in wrong.items():
+        found = scanmill(*words)
+        assert found.exit_code == 2, (words, found.output)
+        assert told in found.output, (words, found.output)
+    write_job(tmp_path / "plain.yaml")
+    found = scanmill("run", tmp_path / "plain.yaml", "--cohort", "cohort.parquet", "--index", tmp_path / "y.index")
+    assert "add `embed`" in found.output
+
+
+def test_a_learned_embedding_comes_in_a_file(tmp_path):
+    path = tmp_path / "slice.json"
+    path.write_text(embedding_text(EMBEDDINGS["slice"]))
+    assert scanmill("index", "create", tmp_path / "a.index", "--embedding", path).exit_code == 0
+    assert Index.open(tmp_path / "a.index").manifest.digest == EMBEDDINGS["slice"].digest
+
+
+def test_evaluation_is_patient_disjoint_and_told_to_mlflow(run, mlflow):
+    found = scanmill("index", "evaluate", "live.index", "--label", "what")
+    assert found.exit_code == 0, found.output
+    assert "6 images of 6 patients asked" in found.stdout
+    assert "nothing about any clinical use" in found.stdout
+    told = json.loads(scanmill("index", "evaluate", "live.index", "--label", "what", "--json").stdout)
+    assert told["measures"]["precision_at_1"]["index"]["mean"] == 1.0
+    assert told["measures"]["precision_at_1"]["by_chance"]["mean"] == pytest.approx(0.2)
+    assert told["confusion"]["first_answers"] == [[2, 0, 0], [0, 2, 0], [0, 0, 2]]
+    (metrics, _) = [item["values"] for item in mlflow.heard if item["kind"] == "metrics"]
+    assert metrics["precision_at_1.index"] == 1.0
+    assert {item["kind"] for item in mlflow.heard} == {"start", "metrics", "artifact", "end"}
+    own = json.loads(scanmill("index", "evaluate", "live.index", "--label", "patient_key", "--no-track", "--json").output
+                     or "{}") if False else scanmill("index", "evaluate", "live.index", "--label", "patient_key", "--no-track")  # fmt: skip
+    assert (own.exit_code, "no query has an image of its label" in own.output) == (3, True)
+
+
+def test_a_listener_never_hurts_the_run_and_says_what_is_left(run, tmp_path):
+    blocked = tmp_path / "blocked.index"
+    blocked.mkdir()
+    (blocked / "something").write_text("else")
+    listener = IndexListener(str(run), blocked)
+    listener.on_event(RunEvent("stage_ended", run.name, 0.0, "images"))
+    assert not listener.close()
+    assert (listener.behind, "no index here" in listener.problem) == ({"images"}, True)
+
+
+def test_what_the_listener_missed_comes_when_the_stage_ends(run, tmp_path):
+    listener = IndexListener(str(run), tmp_path / "late.index")
+    listener.on_event(RunEvent("stage_ended", run.name, 0.0, "images"))
+    assert listener.close()
+    assert contents(tmp_path / "late.index") == contents("live.index")
+    assert not [thread for thread in threading.enumerate() if thread.name == "scanmill-index"]
+
+
+SLOWLY = """
+import sys
+from scanmill.cli import app, index
+from scanmill.cli.index_update import IndexWriter
+
+write = IndexWriter.write
+
+def told(self, described):
+    write(self, described)
+    print(*(one.row_key for one in described), flush=True)
+
+index.ROWS_AT_ONCE, IndexWriter.write = 1, told
+app()
+"""
+
+
+def test_after_a_kill_the_index_opens_and_holds_what_was_committed(run, tmp_path):
+    folder = tmp_path / "a.index"
+    words = [sys.executable, "-c", SLOWLY, "index", "add", str(folder), str(run)]
+    adding = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=os.environ)
+    committed = [adding.stdout.readline().strip() for _ in range(3)]
+    os.kill(adding.pid, signal.SIGKILL)
+    committed += adding.stdout.read().split()
+    adding.stdout.close()
+    assert adding.wait() == -signal.SIGKILL
+    index = Index.open(folder)
+    there = index.entries()["row_key"].to_pylist()
+    assert index.check()["problems"] == []
+    assert there[: len(committed)] == committed == ROWS[: len(committed)]
+    assert len(there) - len(committed) in (0, 1)  # the one whose commit came before its line
+    assert scanmill("index", "add", folder, run).exit_code == 0
+    assert contents(folder) == contents("live.index")
