@@ -1,4 +1,4 @@
-"""Six small scans of three kinds, each of a patient of its own, and a job that makes them findable."""
+"""Six small scans of three kinds, each of a patient and a size of its own, and a job that makes them findable."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def write_place(folder: Path) -> Path:
     for number in range(6):
         kind = KINDS[number % 3]
         objects = {"chest": chest().scaled(size=0.6), "head": shepp_logan_2d(), "rods": random_phantom(7, flat=True)}
-        raw = acquire(objects[kind].scaled(size=1 + 0.02 * number), scan, detector, seed=number)
+        raw = acquire(objects[kind].scaled(size=1.0 if number < 3 else 1.1), scan, detector, seed=number)
         np.savez(
             folder / "scans" / f"parallel-full-{number}.npz", counts=raw.array, dark=raw.dark[None],
             flat=raw.flat[None], angles_deg=np.arange(60) * 3.0, column_mm=STEP, row_mm=1.0,

@@ -1,0 +1,182 @@
+"""`scanmill search`: what shows the same is found, and what cannot be asked is said."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dicom_builder import classic_series, oblique
+from raw_scans import scanmill
+from scanmill.cli.answers import image_of
+from scanmill.cohort import Cohort
+from scanmill.data import Labels, Volume
+from scanmill.io.nifti import read_nifti, write_nifti
+from scanmill.retrieval import Index
+from scanmill.retrieval.answers import complete_table
+from scanmill.steps.contract import Context, Row
+from scanmill.steps.table import find_step
+
+
+@pytest.fixture
+def place(findable, monkeypatch, tmp_path):
+    """The working folder is the place of the run; what is written goes to another one."""
+    monkeypatch.chdir(findable)
+    return tmp_path
+
+
+def image_of_row(row_key):
+    line = next(one for one in Index.open("live.index").entries().to_pylist() if one["row_key"] == row_key)
+    return image_of(line, "runs")
+
+
+def noisy_png(path, row_key, noise=0.05):
+    plane = image_of_row(row_key).array[0].astype(np.float64)
+    plane += np.random.default_rng(0).normal(0, noise * np.ptp(plane), plane.shape)
+    Image.fromarray(np.rint(255 * (plane - plane.min()) / np.ptp(plane)).astype(np.uint8)).save(path)
+    return path
+
+
+def asked(*words):
+    found = scanmill("search", *words, "--json")
+    assert found.exit_code == 0, found.output
+    return json.loads(found.stdout)
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_a_noisy_slice_finds_its_own_series_first_and_its_like_second(place, number):
+    path = noisy_png(place / "noisy.png", f"parallel-full-{number}")
+    told = asked("live.index", path, "-k", 2)
+    assert told["complete"]
+    first, second = told["answers"]
+    assert (first["row_key"], second["row_key"]) == (f"parallel-full-{number}", f"parallel-full-{(number + 3) % 6}")
+    assert first["what"] == second["what"]
+
+
+def test_filters_and_the_patient_guard(place):
+    path = noisy_png(place / "noisy.png", "parallel-full-1")
+    rows = [one["row_key"] for one in asked("live.index", path, "--where", "what <> 'head'")["answers"]]
+    assert len(rows) == 4
+    assert not {"parallel-full-1", "parallel-full-4"} & set(rows)
+    guarded = asked("live.index", path, "--patient", "patient-1")["answers"]
+    assert (len(guarded), guarded[0]["row_key"]) == (5, "parallel-full-4")
+    own = asked("live.index", path, "--patient", "patient-1", "--same-patient")["answers"]
+    assert own[0]["row_key"] == "parallel-full-1"
+
+
+def test_a_table_a_montage_and_a_cohort(place):
+    path = noisy_png(place / "noisy.png", "parallel-full-2")
+    outputs = ("--montage", place / "found.png", "--save-cohort", place / "found.parquet")
+    found = scanmill("search", "live.index", path, "-k", 20, *outputs)
+    assert found.exit_code == 0, found.output
+    assert "6 answers of 20 answers: the index has no more" in found.stdout
+    with Image.open(place / "found.png") as picture:
+        tile = np.asarray(picture.convert("L"))[10:240, 260:490]
+    assert (picture.width, tile.std() > 10) == (6 * 246 + 6, True)
+    cohort = Cohort.open(place / "found.parquet")
+    assert cohort.table["row_key"].to_pylist()[0] == "parallel-full-2"
+    assert cohort.table["score"].to_pylist() == sorted(cohort.table["score"].to_pylist(), reverse=True)
+    assert scanmill("cohort", "check", place / "found.parquet").exit_code == 0
+    away = scanmill("search", "live.index", path, "--montage", place / "empty.png", "--runs", place)
+    assert "6 images away" in away.stdout
+
+
+def test_every_row_of_a_cohort_is_asked_without_its_own_patient(place, findable):
+    (run,) = [path for path in (findable / "runs").iterdir() if (path / "run.json").is_file()]
+    scanmill("search", "live.index", noisy_png(place / "a.png", "parallel-full-0"), "--save-cohort", place / "c.parquet")
+    from scanmill.cohort.results import results_as_cohort
+
+    results_as_cohort(run / "stages/images/results.parquet", str(run)).write(place / "images.parquet")
+    told = asked("live.index", place / "images.parquet", "-k", 1)
+    pairs = {(one["query"], one["row_key"]) for one in told["answers"]}
+    assert pairs == {(f"parallel-full-{n}", f"parallel-full-{(n + 3) % 6}") for n in range(6)}
+    refused = scanmill("search", "live.index", place / "images.parquet", "--slice", 0)
+    assert "asked by its whole images" in refused.output
+
+
+@pytest.fixture
+def regions(place):
+    """An index of slices and regions of three volumes with a bright box in each, and the first volume's files."""
+    embed = find_step("embed")
+    grid = oblique((6, 40, 40), seed=2, spacing=(1.0, 1.0, 2.0))
+    index = Index.create(place / "regions.index", embed.params().found())
+    import pyarrow as pa
+
+    from scanmill.retrieval.entry_table import entry_table
+
+    for number in range(3):
+        rng = np.random.default_rng(number)
+        voxels, mask = rng.normal(100, 10, grid.shape), np.zeros(grid.shape, np.uint8)
+        mask[2:4, 8:20, 10 + number : 22 + number] = 1
+        stripes = np.sin(np.arange(40) * (0.6 + 0.6 * number))
+        voxels += 60 * mask * stripes
+        image, labels = Volume(voxels.astype(np.float32), grid), Labels(mask, grid, {1: "lesion"})
+        ctx = Context((Row("r", {}),), place)
+        entries = embed.run({"image": image, "labels": (labels,)}, embed.params(), ctx).values["entries"]
+        index.add(entry_table(entries, pa.table({"n": [number]}), row_key=f"r{number}", stage="s", output="entries"))
+        write_nifti(place / f"image{number}.nii.gz", image)
+        write_nifti(place / f"mask{number}.nii.gz", labels)
+    classic_series(place / "dicom", grid, np.rint(read_nifti(place / "image1.nii.gz").array).astype(np.int16))
+    return place
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_box_or_a_mask_finds_its_own_region(regions, number):
+    image = regions / f"image{number}.nii.gz"
+    box = f"{10 + number},8,2,12,12,2"
+    for words in (("--region", box), ("--mask", regions / f"mask{number}.nii.gz"), ("--mask", regions / f"mask{number}.nii.gz", "--label", "1")):  # fmt: skip
+        first = asked(regions / "regions.index", image, *words)["answers"][0]
+        assert (first["row_key"], first["kind"], first["shows"]) == (f"r{number}", "region", f"region lesion {box}")
+
+
+def test_a_dicom_series_a_slice_of_it_and_one_of_its_files(regions):
+    index = regions / "regions.index"
+    whole = asked(index, regions / "dicom")["answers"][0]
+    assert (whole["row_key"], whole["shows"]) == ("r1", "series")
+    plane = asked(index, regions / "dicom", "--slice", 3)["answers"][0]
+    assert (plane["row_key"], plane["shows"]) == ("r1", "slice 3")
+    several = asked(index, regions / "dicom", "--slice", 3, "--every-entry", "-k", 4)["answers"]
+    assert len(several) == 4
+    single = asked(index, sorted((regions / "dicom").iterdir())[0])["answers"][0]
+    assert (single["row_key"], single["kind"]) == ("r1", "slice")
+
+
+def test_what_cannot_be_asked_is_said(regions, place, findable):
+    index, image = regions / "regions.index", regions / "image0.nii.gz"
+    Index.create(place / "empty.index", find_step("embed").params().found())
+    (place / "text.png").write_text("no picture")
+    (place / "notes.txt").write_text("no image")
+    (place / "nothing").mkdir()
+    other = Labels(np.ones((2, 40, 40), np.uint8), oblique((2, 40, 40), seed=5))
+    write_nifti(place / "other.nii.gz", other)
+    dicom = sorted((regions / "dicom").iterdir())[0]
+    wrong = {
+        (index, place / "text.png"): (3, "not a readable PNG"),
+        (index, place / "notes.txt"): (3, "no image that is read"),
+        (index, place / "nothing"): (3, "no DICOM file"),
+        (index, image, "--region", "30,30,0,20,20,1"): (3, "outside the image"),
+        (index, image, "--region", "1,2,3"): (3, "no box"),
+        (index, image, "--mask", place / "other.nii.gz"): (3, "another grid"),
+        (index, image, "--mask", dicom): (3, "marks no regions"),
+        (index, image, "--mask", regions / "mask0.nii.gz", "--label", "liver"): (3, "one region is wanted"),
+        (index, image, "--slice", "6"): (3, "no such slice"),
+        (index, image, "--slice", "1", "--region", "0,0,0,9,9,1"): (2, "one of --region"),
+        (index, image, "--where", "colour = 'red'"): (2, "colour"),
+        (index, image, "--where", "1 = 1; COPY (SELECT 1) TO 'x'"): (2, "SpecError"),
+        (index, image, "--where", "n IN (SELECT 1)"): (2, "SpecError"),
+        (index, image, "--kind", "study"): (2, "unknown kind"),
+        (place / "empty.index", image): (2, "the index is empty"),
+        (place / "nothing", image): (2, "no index here"),
+        ("live.index", place / "c.parquet", "--region", "1,2,3,4,5,6"): (2, "does not exist"),
+    }
+    for words, (code, told) in wrong.items():
+        found = scanmill("search", *words)
+        assert (found.exit_code, told in " ".join(found.output.split())) == (code, True), (words, found.output)
+
+
+def test_partial_answers_are_told(place, monkeypatch):
+    search = Index.search
+    monkeypatch.setattr(Index, "search", lambda *a, **k: complete_table(search(*a, **k), complete=False))
+    path = noisy_png(place / "noisy.png", "parallel-full-0")
+    assert "partial: a shard of the index is away" in scanmill("search", "live.index", path).stdout
+    assert asked("live.index", path)["complete"] is False
