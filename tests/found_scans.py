@@ -41,7 +41,9 @@ def write_place(folder: Path) -> Path:
             source_to_isocenter_mm=500.0, source_to_detector_mm=1000.0, photons=1e5,
         )  # fmt: skip
     (folder / "job.yaml").write_text(JOB)
-    built = scanmill("cohort", "build", folder / "scans", "--card", "phantom", "--workers", 1, "-o", folder / "c.parquet")
+    built = scanmill(
+        "cohort", "build", folder / "scans", "--card", "phantom", "--workers", 1, "-o", folder / "c.parquet"
+    )
     assert built.exit_code == 0, built.output
     cohort = Cohort.open(folder / "c.parquet")
     numbers = [int(key.rpartition("-")[2]) for key in cohort.table["row_key"].to_pylist()]

@@ -11,7 +11,8 @@ from shutil import copytree
 import pytest
 
 from raw_scans import scanmill, write_job
-from scanmill.algorithms.features.named import EMBEDDINGS, embedding_text
+from scanmill.algorithms.features import default_embedding
+from scanmill.algorithms.features.named import embedding_text
 from scanmill.cli.index_listener import IndexListener
 from scanmill.engine.events import RunEvent
 from scanmill.retrieval import Index
@@ -42,7 +43,12 @@ def test_an_index_that_followed_a_run_is_the_one_that_is_built_from_it(run, tmp_
     again = scanmill("index", "add", tmp_path / "a.index", run, "--json")
     assert json.loads(again.stdout) == {"images": 0, "entries": 0, "of_another_embedding": 0}
     entry = next(line for line in contents("live.index")[0] if line["row_key"] == ROWS[4])
-    assert (entry["what"], entry["patient_key"], entry["modality"], entry["beam"]) == ("head", "patient-4", "CT", "parallel")
+    assert (entry["what"], entry["patient_key"], entry["modality"], entry["beam"]) == (
+        "head",
+        "patient-4",
+        "CT",
+        "parallel",
+    )
     assert (run.parent / entry["uri"]).name == "image.nii.gz"
 
 
@@ -70,7 +76,7 @@ def test_an_unfinished_thing_is_never_told_as_done(run, tmp_path):
         ("index", "add", other, run): "another embedding",
         ("index", "add", tmp_path / "new.index", tmp_path): "no run folder",
         ("index", "info", tmp_path): "no index here",
-        ("index", "create", tmp_path / "x.index", "--embedding", "best"): "no embedding of this name",
+        ("index", "create", tmp_path / "x.index", "--embedding", "best"): "no default embedding",
         ("index", "remove", "live.index"): "by a condition or by ids",
         ("index", "remove", "live.index", "--where", "wha = 'chest'"): "wha",
         ("index", "remove", "live.index", "--where", "true; DROP TABLE x"): "SpecError",
@@ -89,9 +95,9 @@ def test_an_unfinished_thing_is_never_told_as_done(run, tmp_path):
 
 def test_a_learned_embedding_comes_in_a_file(tmp_path):
     path = tmp_path / "slice.json"
-    path.write_text(embedding_text(EMBEDDINGS["slice"]))
+    path.write_text(embedding_text(default_embedding("slice")))
     assert scanmill("index", "create", tmp_path / "a.index", "--embedding", path).exit_code == 0
-    assert Index.open(tmp_path / "a.index").manifest.digest == EMBEDDINGS["slice"].digest
+    assert Index.open(tmp_path / "a.index").manifest.digest == default_embedding("slice").digest
 
 
 def test_evaluation_is_patient_disjoint_and_told_to_mlflow(run, mlflow):

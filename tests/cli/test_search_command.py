@@ -30,7 +30,7 @@ def image_of_row(row_key):
     return image_of(line, "runs")
 
 
-def noisy_png(path, row_key, noise=0.05):
+def noisy_png(path, row_key, noise=0.02):
     plane = image_of_row(row_key).array[0].astype(np.float64)
     plane += np.random.default_rng(0).normal(0, noise * np.ptp(plane), plane.shape)
     Image.fromarray(np.rint(255 * (plane - plane.min()) / np.ptp(plane)).astype(np.uint8)).save(path)
@@ -83,7 +83,9 @@ def test_a_table_a_montage_and_a_cohort(place):
 
 def test_every_row_of_a_cohort_is_asked_without_its_own_patient(place, findable):
     (run,) = [path for path in (findable / "runs").iterdir() if (path / "run.json").is_file()]
-    scanmill("search", "live.index", noisy_png(place / "a.png", "parallel-full-0"), "--save-cohort", place / "c.parquet")
+    scanmill(
+        "search", "live.index", noisy_png(place / "a.png", "parallel-full-0"), "--save-cohort", place / "c.parquet"
+    )
     from scanmill.cohort.results import results_as_cohort
 
     results_as_cohort(run / "stages/images/results.parquet", str(run)).write(place / "images.parquet")

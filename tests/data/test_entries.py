@@ -12,7 +12,14 @@ BOXES = np.array([[0, 0, 0, 3, 8, 9], [1, 0, 0, 1, 8, 9], [1, 2, 3, 2, 2, 2]])
 
 def entries(**changes):
     vectors = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)
-    fields = {"vectors": vectors, "kinds": KINDS, "boxes": BOXES, "labels": LABELS, "embedding": "ab", "description": "{}"}
+    fields = {
+        "vectors": vectors,
+        "kinds": KINDS,
+        "boxes": BOXES,
+        "labels": LABELS,
+        "embedding": "ab",
+        "description": "{}",
+    }
     return Entries(**{**fields, **changes})
 
 
@@ -25,7 +32,9 @@ def test_a_file_gives_back_the_same_and_equal_entries_give_equal_bytes(tmp_path)
     np.testing.assert_array_equal(back.vectors, entries().vectors)
     np.testing.assert_array_equal(back.boxes, BOXES)
     assert voxel_digest(back) == voxel_digest(entries())
-    assert voxel_digest(entries(embedding="cd")) != voxel_digest(back) != voxel_digest(entries(boxes=BOXES[[0, 1, 1]] + 1))
+    assert (
+        voxel_digest(entries(embedding="cd")) != voxel_digest(back) != voxel_digest(entries(boxes=BOXES[[0, 1, 1]] + 1))
+    )
 
 
 @pytest.mark.parametrize(

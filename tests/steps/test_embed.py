@@ -35,7 +35,14 @@ def test_labels_and_a_column_of_boxes_become_regions(tmp_path):
     params = EMBED.params(boxes="lesions", every=2)
     inputs = {"image": image(), "labels": (Labels(mask, GRID, {2: "liver"}),)}
     output = EMBED.run(inputs, params, context(tmp_path, lesions="spot=1,2,3,8,8,1; 0,0,0,9,9,2"))
-    names = ("series", "slice 1", "slice 3", "region liver 5,4,1,15,8,2", "region spot 1,2,3,8,8,1", "region 0,0,0,9,9,2")
+    names = (
+        "series",
+        "slice 1",
+        "slice 3",
+        "region liver 5,4,1,15,8,2",
+        "region spot 1,2,3,8,8,1",
+        "region 0,0,0,9,9,2",
+    )
     assert output.values["entries"].regions == names
     assert output.metrics == {"n_entries": 6}
     with pytest.raises(InputError, match="outside the image"):

@@ -25,7 +25,7 @@ app.command()(evaluate)
 @app.command()
 def create(
     index: NewIndex,
-    embedding: Annotated[str, typer.Option(help="slice, volume, or an embedding's file.")] = "slice",
+    embedding: Annotated[str, typer.Option(help="slice, volume, slice region, volume region, or a file.")] = "slice",
     metric: Annotated[str, typer.Option(help="cosine or l2.")] = "cosine",
     as_json: AsJson = False,
 ) -> None:

@@ -120,9 +120,7 @@ def _write_montage(path: Path, queries: Sequence[Query], answers: Sequence[Any],
         tiles += [tile_of(answer, runs) for answer in answers if answer["query"] == query.name]
     write_found(path, tiles)
     if (away := sum(tile.plane is None for tile in tiles)) and not silent:
-        say(
-            "[yellow]{} away[/yellow]: runs are looked for in {}, --runs says where", plural(away, "image"), runs
-        )
+        say("[yellow]{} away[/yellow]: runs are looked for in {}, --runs says where", plural(away, "image"), runs)
 
 
 def _tell(answers: Sequence[Any], *, complete: bool, k: int, n_queries: int, n_entries: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from scanmill.algorithms.features import Embedding
-from scanmill.algorithms.features.named import DEFAULT, embedding_of, read_embedding
+from scanmill.algorithms.features.named import embedding_of, read_embedding
 from scanmill.errors import SpecError
 from scanmill.steps.contract import Params
 
@@ -17,7 +17,8 @@ class EmbeddingParams(Params):
     """The embedding: by name, by description, or from a file whose digest the job states."""
 
     embedding: str | dict[str, Any] = Field(
-        default=DEFAULT, description="slice, volume, a description, or the path of an embedding's file"
+        default="slice",
+        description="slice, volume, slice region, volume region, a description, or the path of an embedding's file",
     )
     digest: str = Field(
         default="", pattern=r"^([0-9a-f]{12,64})?$", description="of the embedding; a path needs it (its beginning)"

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from scanmill.algorithms.features import Box, CanonicalGrid, CohortMoments, Embedding, Part, pca
+from scanmill.algorithms.features.default import DEFAULTS
 from scanmill.algorithms.features.describe import boxes_of, describe, largest_plane, region_vector, regions_of
 from scanmill.algorithms.features.named import (
-    EMBEDDINGS,
     embedding_from_text,
     embedding_of,
     embedding_text,
@@ -48,7 +48,13 @@ def test_air_is_left_out_and_said():
     window = Embedding(CanonicalGrid((32, 32), window=(10.0, 11.0)), (Part("hog", {"cell": 8}),))
     assert describe(image, PLANES)[0].kinds.count("slice") == 7
     entries, left_out = describe(image, Embedding(CanonicalGrid((32, 32)), (Part("hog", {"cell": 8}),)))
-    assert [word for word in entries.regions if "slice" in word] == ["slice 1", "slice 2", "slice 4", "slice 5", "slice 6"]
+    assert [word for word in entries.regions if "slice" in word] == [
+        "slice 1",
+        "slice 2",
+        "slice 4",
+        "slice 5",
+        "slice 6",
+    ]
     assert left_out == ()
     with pytest.raises(InputError, match="nothing that these features see"):
         describe(image, window)
@@ -72,7 +78,12 @@ def test_regions_are_their_largest_plane_or_their_box_in_space():
 def test_boxes_of_a_text():
     found = boxes_of("a=1,2,3,4,5,1; 0,0,0,50,40,7", GRID.shape)
     assert found == [("a", Box((3, 2, 1), (1, 5, 4))), ("", Box((0, 0, 0), (7, 40, 50)))]
-    for wrong, told in {"1,2,3": "no box", "a,b,c,d,e,f": "no box", "1,2,3,4,5,0": "size of 1", "0,0,0,51,1,1": "outside"}.items():
+    for wrong, told in {
+        "1,2,3": "no box",
+        "a,b,c,d,e,f": "no box",
+        "1,2,3,4,5,0": "size of 1",
+        "0,0,0,51,1,1": "outside",
+    }.items():
         with pytest.raises(InputError, match=told):
             boxes_of(wrong, GRID.shape)
 
@@ -91,7 +102,7 @@ def test_an_embeddings_text_carries_its_projection(tmp_path):
     path.write_text(embedding_text(learned))
     back = read_embedding(path, learned.digest[:12])
     np.testing.assert_array_equal(back(volume().array[0]), learned(volume().array[0]))
-    for name, one in EMBEDDINGS.items():
+    for name, one in DEFAULTS.items():
         assert embedding_from_text(embedding_text(one)) == one == embedding_of(name) == embedding_of(one.to_dict())
     with pytest.raises(SpecError, match="another embedding"):
         read_embedding(path, "0" * 12)
@@ -100,5 +111,5 @@ def test_an_embeddings_text_carries_its_projection(tmp_path):
         path.write_text(text)
         with pytest.raises(SpecError):
             read_embedding(path)
-    with pytest.raises(SpecError, match="no embedding of this name"):
+    with pytest.raises(SpecError, match="no default embedding"):
         embedding_of("best")

@@ -1,4 +1,4 @@
-"""Embeddings that need no learning, by name; and the text in which any embedding, learned or not, is kept."""
+"""How an embedding is told: by the name of a default, by its description, or in a text with all that it has learned."""
 
 from __future__ import annotations
 
@@ -9,37 +9,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scanmill.algorithms.features.canonical import CanonicalGrid
+from scanmill.algorithms.features.default import default_embedding
 from scanmill.algorithms.features.embedding import Embedding
-from scanmill.algorithms.features.part import Part
 from scanmill.algorithms.features.projection import Projection
 from scanmill.errors import SpecError
 
-DEFAULT = "slice"
 LARGEST_TEXT = 2**28
 """A longer one is not looked into."""
 
-_EVERYWHERE = (Part("patterns", power=0.5), Part("profile", power=0.5), Part("texture"), Part("statistics"))
-EMBEDDINGS: Mapping[str, Embedding] = {
-    # Planes of volumes, and pictures.
-    "slice": Embedding(CanonicalGrid((96, 96), margin=0.25), (Part("hog"), *_EVERYWHERE)),
-    # Whole volumes, and regions of them.
-    "volume": Embedding(CanonicalGrid((32, 48, 48), margin=0.25), (Part("hog_3d"), *_EVERYWHERE)),
-}
-"""By the name that jobs and commands use."""
-
 
 def embedding_of(told: str | Mapping[str, Any]) -> Embedding:
-    """The embedding of a name of ``EMBEDDINGS`` or of a description (:meth:`Embedding.to_dict`).
+    """The default of that name (:data:`scanmill.algorithms.features.default.DEFAULTS`), or the embedding described.
 
-    >>> embedding_of("slice").dimension
-    985
+    >>> embedding_of("slice") == embedding_of(embedding_of("slice").to_dict())
+    True
     """
-    if isinstance(told, str):
-        if told not in EMBEDDINGS:
-            raise SpecError("no embedding of this name", expected=", ".join(EMBEDDINGS), got=told)
-        return EMBEDDINGS[told]
-    return Embedding.from_dict(told)
+    return default_embedding(told) if isinstance(told, str) else Embedding.from_dict(told)
 
 
 def embedding_text(embedding: Embedding) -> str:
@@ -66,7 +51,7 @@ def read_embedding(path: Path, digest: str = "") -> Embedding:
 def embedding_from_text(text: str) -> Embedding:
     """The inverse of :func:`embedding_text`; SpecError for another text, and for one that was changed by hand.
 
-    >>> embedding_from_text(embedding_text(EMBEDDINGS["slice"])) == EMBEDDINGS["slice"]
+    >>> embedding_from_text(embedding_text(embedding_of("slice"))) == embedding_of("slice")
     True
     """
     try:
