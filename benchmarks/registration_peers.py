@@ -38,7 +38,7 @@ class Found:
     rss_mib: float
 
 
-class Failed(Exception):
+class PeerError(Exception):
     """The tool's process died, or found nothing."""
 
 
@@ -53,9 +53,9 @@ def run(tool: str, scene, threads: int) -> Found:
             subprocess.run(command, check=True, capture_output=True, text=True, timeout=LIMIT_S, **where)
         except subprocess.CalledProcessError as died:
             last = (died.stderr.strip().splitlines() or ["no message"])[-1]
-            raise Failed(f"ended with {died.returncode}: {last[:120]}") from died
+            raise PeerError(f"ended with {died.returncode}: {last[:120]}") from died
         except subprocess.TimeoutExpired as late:
-            raise Failed(f"not done within {LIMIT_S} s") from late
+            raise PeerError(f"not done within {LIMIT_S} s") from late
         return pickle.loads(found.read_bytes())
 
 
@@ -83,17 +83,19 @@ def _greedy(affine, deformable=None):
     def tool(fixed, moving, clock):
         import picsl_greedy
 
-        greedy = picsl_greedy.Greedy3D()
+        greedy, threads = picsl_greedy.Greedy3D(), os.environ["OMP_NUM_THREADS"]
         images = {"fixed": _sitk(fixed), "moving": _sitk(moving)}
         with clock():
-            greedy.execute(f"-i fixed moving -a -ia-identity {affine} -threads 2 -o linear", **images, linear=None)
+            greedy.execute(
+                f"-i fixed moving -a -ia-identity {affine} -threads {threads} -o linear", **images, linear=None
+            )
             if deformable:
-                words = f"-i fixed moving -it linear {deformable} -threads 2 -o warp"
+                words = f"-i fixed moving -it linear {deformable} -threads {threads} -o warp"
                 greedy.execute(words, warp=None)
         chain = "warp linear" if deformable else "linear"
         warped = []
         for array in coordinate_images(moving.geometry):
-            words = f"-rf fixed -rm coordinate moved -r {chain} -threads 2"
+            words = f"-rf fixed -rm coordinate moved -r {chain} -threads {threads}"
             greedy.execute(words, coordinate=_sitk_image(array, moving.geometry), moved=None)
             warped.append(_array(greedy["moved"]))
         return np.stack(warped, axis=-1)
@@ -131,47 +133,47 @@ def _ants_image(array, grid):
 
 
 def _sitk_rigid(fixed, moving, clock):
-    import SimpleITK as sitk
+    import SimpleITK
 
     images = _sitk(fixed), _sitk(moving)
     with clock():
-        start = sitk.CenteredTransformInitializer(*images, sitk.Euler3DTransform())
+        start = SimpleITK.CenteredTransformInitializer(*images, SimpleITK.Euler3DTransform())
         found = _sitk_linear(*images, start, rate=2.0, n_iterations=300)
     return _sitk_warped(images[0], moving, found)
 
 
 def _sitk_demons(fixed, moving, clock):
     """An affine map, histograms matched, then diffeomorphic demons of the ITK kind on a pyramid of 4, 2, 1."""
-    import SimpleITK as sitk
+    import SimpleITK
 
     images = _sitk(fixed), _sitk(moving)
     with clock():
-        start = sitk.CenteredTransformInitializer(*images, sitk.AffineTransform(3))
+        start = SimpleITK.CenteredTransformInitializer(*images, SimpleITK.AffineTransform(3))
         affine = _sitk_linear(*images, start, rate=2.0, n_iterations=300)
-        moved = sitk.Resample(images[1], images[0], affine, sitk.sitkLinear, 0.0)
-        moved = sitk.HistogramMatching(moved, images[0], 256, 15, thresholdAtMeanIntensity=True)
+        moved = SimpleITK.Resample(images[1], images[0], affine, SimpleITK.sitkLinear, 0.0)
+        moved = SimpleITK.HistogramMatching(moved, images[0], 256, 15, thresholdAtMeanIntensity=True)
         field = None
         for factor, n_iterations in ((4, 50), (2, 50), (1, 40)):
             target, source = (_shrunk(image, factor) for image in (images[0], moved))
-            demons = sitk.DiffeomorphicDemonsRegistrationFilter()
+            demons = SimpleITK.DiffeomorphicDemonsRegistrationFilter()
             demons.SetNumberOfIterations(n_iterations)
             demons.SetStandardDeviations(1.5)
             if field is None:
                 field = demons.Execute(target, source)
             else:
-                field = demons.Execute(target, source, sitk.Resample(field, target))
-        warp = sitk.DisplacementFieldTransform(sitk.Cast(field, sitk.sitkVectorFloat64))
-    return _sitk_warped(images[0], moving, sitk.CompositeTransform([affine, warp]))
+                field = demons.Execute(target, source, SimpleITK.Resample(field, target))
+        warp = SimpleITK.DisplacementFieldTransform(SimpleITK.Cast(field, SimpleITK.sitkVectorFloat64))
+    return _sitk_warped(images[0], moving, SimpleITK.CompositeTransform([affine, warp]))
 
 
 def _sitk_linear(fixed, moving, start, rate, n_iterations):
-    import SimpleITK as sitk
+    import SimpleITK
 
-    method = sitk.ImageRegistrationMethod()
+    method = SimpleITK.ImageRegistrationMethod()
     method.SetMetricAsMattesMutualInformation(32)
     method.SetMetricSamplingStrategy(method.REGULAR)
     method.SetMetricSamplingPercentage(0.2, SEED)
-    method.SetInterpolator(sitk.sitkLinear)
+    method.SetInterpolator(SimpleITK.sitkLinear)
     method.SetOptimizerAsRegularStepGradientDescent(rate, 1e-4, n_iterations)
     method.SetOptimizerScalesFromPhysicalShift()
     method.SetShrinkFactorsPerLevel([4, 2, 1])
@@ -181,19 +183,21 @@ def _sitk_linear(fixed, moving, start, rate, n_iterations):
 
 
 def _shrunk(image, factor):
-    import SimpleITK as sitk
+    import SimpleITK
 
     if factor == 1:
         return image
-    smooth = sitk.SmoothingRecursiveGaussian(image, [0.5 * factor * s for s in image.GetSpacing()])
-    return sitk.Shrink(smooth, [factor] * 3)
+    smooth = SimpleITK.SmoothingRecursiveGaussian(image, [0.5 * factor * s for s in image.GetSpacing()])
+    return SimpleITK.Shrink(smooth, [factor] * 3)
 
 
 def _sitk_warped(fixed, moving, transform):
-    import SimpleITK as sitk
+    import SimpleITK
 
     images = (_sitk_image(array, moving.geometry) for array in coordinate_images(moving.geometry))
-    return np.stack([_array(sitk.Resample(image, fixed, transform, sitk.sitkLinear)) for image in images], axis=-1)
+    return np.stack(
+        [_array(SimpleITK.Resample(image, fixed, transform, SimpleITK.sitkLinear)) for image in images], axis=-1
+    )
 
 
 def _sitk(volume):
@@ -201,9 +205,9 @@ def _sitk(volume):
 
 
 def _sitk_image(array, grid):
-    import SimpleITK as sitk
+    import SimpleITK
 
-    image = sitk.GetImageFromArray(np.asarray(array, np.float32))
+    image = SimpleITK.GetImageFromArray(np.asarray(array, np.float32))
     image.SetSpacing(grid.spacing)
     image.SetOrigin(grid.origin)
     image.SetDirection(np.ravel(grid.direction).tolist())
@@ -211,9 +215,9 @@ def _sitk_image(array, grid):
 
 
 def _array(image):
-    import SimpleITK as sitk
+    import SimpleITK
 
-    return sitk.GetArrayFromImage(image)
+    return SimpleITK.GetArrayFromImage(image)
 
 
 # elastix
@@ -261,11 +265,13 @@ def _itk_image(array, grid):
 
 
 FREE_FORM = {"MaximumNumberOfIterations": 500, "FinalGridSpacingInPhysicalUnits": 10.0}
+AFFINE = "-dof 12 -m NMI -n 100x50x10"
 TOOLS = {
     "greedy, 6 dof NMI": _greedy("-dof 6 -m NMI -n 100x50x10"),
-    "greedy, NCC 4³": _greedy("-dof 12 -m NMI -n 100x50x10", "-m NCC 4x4x4 -s 3vox 1vox -n 100x100x40"),
-    "greedy, NCC 2³": _greedy("-dof 12 -m NMI -n 100x50x10", "-m NCC 2x2x2 -s 1.732vox 0.707vox -n 100x50x10"),
-    "greedy, NMI": _greedy("-dof 12 -m NMI -n 100x50x10", "-m NMI -s 3vox 1vox -n 100x100x40"),
+    "greedy, NCC 4³": _greedy(AFFINE, "-m NCC 4x4x4 -s 3vox 1vox -n 100x100x40"),
+    "greedy, NCC 2³": _greedy(AFFINE, "-m NCC 2x2x2 -s 1.732vox 0.707vox -n 100x50x10"),
+    "greedy, NMI": _greedy(AFFINE, "-m NMI -s 1.732vox 0.707vox -n 100x50x10"),
+    "greedy, NMI, smooth": _greedy(AFFINE, "-m NMI -s 3vox 1vox -n 100x50x10"),
     "ANTsPy, rigid": _ants("Rigid"),
     "ANTsPy, affine": _ants("Affine"),
     "ANTsPy, SyNQuick": _ants("antsRegistrationSyNQuick[s]"),

@@ -26,7 +26,7 @@ MARGIN = 16
 """Voxels of 1 mm around the atlas, lest the moved brain leaves the image."""
 ANGLES, STRETCHES, SHEAR, SHIFT = np.radians([8.0, -6.0, 10.0]), (1.05, 0.96, 1.03), 0.03, np.array([7.0, -5.0, 4.0])
 FIELD_SIGMA_MM, FIELD_PEAK_MM = 12.0, 8.0
-GAMMA, BIAS, BIAS_SIGMA_MM, NOISE = 0.8, 0.2, 40.0, 0.03
+GAMMA, BIAS, BIAS_SIGMA_MM, NOISE = 0.8, 0.2, 25.0, 0.03
 """The bias is the brightness's range over the brain; the noise is told in units of the whole range of grey values."""
 N_PARCELS = 60
 """Clusters of the brain's places; with two tissues 120 labels."""
