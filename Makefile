@@ -9,8 +9,8 @@ TESTS ?= not long
 export MLFLOW_DISABLE_TELEMETRY = true
 export DO_NOT_TRACK = true
 
-TARGETS = demo test test-all check bench-engine bench-projection bench-ct bench-mri measured-data mri-measured \
-  ct-corrections ct-convergence helical-ct fusion-pairs retrieval-features warm clean
+TARGETS = demo test test-all check bench-engine bench-projection bench-ct bench-mri bench-registration \
+  measured-data mri-measured ct-corrections ct-convergence helical-ct fusion-pairs retrieval-features warm clean
 .PHONY: help $(TARGETS)
 
 help:
@@ -65,6 +65,9 @@ bench-ct: $(VENV)/installed-bench warm
 
 bench-mri: $(VENV)/installed-bench warm
 	$(BIN)/python benchmarks/bench_mri.py
+
+bench-registration: $(VENV)/installed-bench warm
+	$(BIN)/python benchmarks/bench_registration.py
 
 ct-corrections: $(VENV)/installed warm
 	$(BIN)/python benchmarks/ct_corrections.py
