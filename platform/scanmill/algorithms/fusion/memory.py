@@ -11,8 +11,8 @@ from scanmill.operators.shearlet import DIRECTIONS
 from scanmill.operators.wavelet import LEVELS
 
 IMAGES: dict[str, tuple[float, float]] = {
-    "average": (1, 1),
-    "pca": (3, 1),
+    "average": (1, 2),
+    "pca": (3, 2),
     "laplacian": (4.5, 2),
     "ratio": (4.5, 2),
     "dwt": (4.5, 3),
@@ -26,7 +26,7 @@ def predict_bytes(shape: Sequence[int], n_images: int, method: Method, rule: Rul
     """The bytes that :func:`fuse` holds at its peak beside the float32 images themselves.
 
     >>> predict_bytes((1, 100, 100), 2, "average")
-    120000
+    160000
     """
     return int(4 * math.prod(shape) * _images_held(shape, n_images, method, rule))
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from scanmill.algorithms.fusion.images import stacked
-from scanmill.arrays import Array, HostArray, to_host, xp_of
+from scanmill.arrays import Array, HostArray, xp_of
 from scanmill.errors import SpecError
 
 
@@ -21,8 +21,10 @@ def weighted_average(images: Sequence[Array], weights: Sequence[float] | None = 
     [1.0, 1.25]
     """
     stack = stacked(images)
-    parts = checked_weights(weights, len(stack))
-    return xp_of(stack).tensordot(xp_of(stack).asarray(parts, stack.dtype), stack, axes=1)
+    total = xp_of(stack).zeros_like(stack[0])
+    for part, image in zip(checked_weights(weights, len(stack)), stack, strict=True):
+        total += stack.dtype.type(part) * image
+    return total
 
 
 def checked_weights(weights: Sequence[float] | None, n: int) -> HostArray:
@@ -54,6 +56,6 @@ def pca_weights(images: Sequence[Array]) -> HostArray:
     xp = xp_of(stack)
     values = stack.reshape(len(stack), -1).astype(xp.float64)
     values -= values.mean(axis=1, keepdims=True)
-    covariance = to_host(values @ values.T) / values.shape[1]
+    covariance = np.array([[float((a * b).mean()) for a in values] for b in values])  # summed in a fixed order
     leading = abs(np.linalg.eigh(covariance)[1][:, -1])
     return np.asarray((leading / leading.sum()).round(12))
