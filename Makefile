@@ -10,7 +10,8 @@ export MLFLOW_DISABLE_TELEMETRY = true
 export DO_NOT_TRACK = true
 
 TARGETS = demo test test-all check bench-engine bench-projection bench-ct bench-mri bench-registration \
-  measured-data mri-measured ct-corrections ct-convergence helical-ct fusion-pairs retrieval-features warm clean
+  bench-retrieval measured-data mri-measured ct-corrections ct-convergence helical-ct fusion-pairs retrieval-features \
+  warm clean
 .PHONY: help $(TARGETS)
 
 help:
@@ -73,6 +74,9 @@ bench-mri: $(VENV)/installed-bench warm
 
 bench-registration: $(VENV)/installed-ants warm
 	$(BIN)/python benchmarks/bench_registration.py
+
+bench-retrieval: $(VENV)/installed-bench warm
+	$(BIN)/python benchmarks/bench_retrieval.py
 
 ct-corrections: $(VENV)/installed warm
 	$(BIN)/python benchmarks/ct_corrections.py

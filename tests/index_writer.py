@@ -1,9 +1,8 @@
-"""A process that changes an index step by step until it is killed, and what the steps come to, told without an index."""
+"""A process that changes an index step by step until it is killed; and what its steps come to, by a dictionary."""
 
 import sys
 
 from image_entries import matrix, some_entries
-
 from scanmill.retrieval import Index
 from scanmill.retrieval import index as module
 

@@ -4,8 +4,8 @@ import threading
 
 import numpy as np
 import pytest
-from image_entries import Description, matrix, some_entries, some_vectors
 
+from image_entries import Description, matrix, some_entries, some_vectors
 from scanmill.errors import InputError, ResourceError
 from scanmill.retrieval import Index, image_id
 from scanmill.retrieval.writer_lock import writer_lock
@@ -136,7 +136,8 @@ def test_searches_see_whole_commits_while_entries_come_and_go(index):
     def look():
         reader = index if len(seen) % 2 else Index.open(index.folder)
         while not done.is_set():
-            found = reader.search(some_vectors(1), 1000, where="batch is not null" if reader.manifest.generation > 1 else None)
+            where = "batch is not null" if reader.manifest.generation > 1 else None
+            found = reader.search(some_vectors(1), 1000, where=where)
             numbers = [b for b in found.table.to_pydict().get("batch", []) if b is not None]
             seen.append({n: numbers.count(n) for n in numbers})
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from image_entries import Description, assert_same_answers, matrix, some_entries, some_vectors, true_answers
 
+from image_entries import Description, assert_same_answers, matrix, some_entries, some_vectors, true_answers
 from scanmill.retrieval import Index
 from scanmill.retrieval import nearest as plan
 

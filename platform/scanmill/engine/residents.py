@@ -73,7 +73,11 @@ class Residents:
 
     def _answers(self, calls: Sequence[Any], timeout_s: float) -> list[Any]:
         until = time.monotonic() + timeout_s
-        return [self._answer(i, call, until) for i, call in enumerate(calls)]
+        answers = [self._answer(i, call, until) for i, call in enumerate(calls)]
+        for answer in answers:
+            if isinstance(answer, RayTaskError):
+                raise answer.cause from answer
+        return answers
 
     def _answer(self, i: int, call: Any, until: float) -> Any:
         try:
@@ -81,9 +85,9 @@ class Residents:
         except GetTimeoutError:
             self.reasons[i] = "it does not answer in time"
         except RayTaskError as error:
-            raise error.cause from error
+            return error
         except RayError as error:
-            self.reasons[i] = scrubbed(str(error))[:200] or type(error).__name__
+            self.reasons[i] = scrubbed(str(error).strip().rpartition("\n")[2])[:200] or type(error).__name__
             self._actors[i] = self._started(i)
         else:
             self.reasons.pop(i, None)

@@ -27,8 +27,7 @@ class FlatMaster:
     def __len__(self) -> int:
         return int(self.index.ntotal)
 
-    @property
-    def _matrix(self) -> HostArray:
+    def all_vectors(self) -> HostArray:
         """A view of all vectors (n, d), good until the next change."""
         pointer = faiss_module().rev_swig_ptr(self.index.get_xb(), len(self) * self.dimension)
         return np.asarray(pointer).reshape(len(self), self.dimension)
@@ -43,7 +42,7 @@ class FlatMaster:
 
     def vectors(self, rows: HostArray) -> HostArray:
         """The vectors of some rows, a copy."""
-        return np.asarray(self._matrix[rows])
+        return np.asarray(self.all_vectors()[rows])
 
     def search(self, queries: HostArray, k: int, rows: HostArray | None) -> tuple[HostArray, HostArray]:
         """The k nearest of all, or of ``rows``; all of them are compared."""

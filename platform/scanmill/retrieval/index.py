@@ -21,7 +21,9 @@ from scanmill.retrieval import segments
 from scanmill.retrieval.answers import Answers, answers_of
 from scanmill.retrieval.changes import Changes, additions, replacements
 from scanmill.retrieval.entries import NUMBER, VECTOR, as_column, checked_entries, unit_vectors
+from scanmill.retrieval.gpu import GpuClone
 from scanmill.retrieval.manifest import METHODS, METRICS, MOST_DIMENSIONS, Manifest, read_manifest
+from scanmill.retrieval.masters import Searcher
 from scanmill.retrieval.nearest import nearest
 from scanmill.retrieval.saved_master import save_master
 from scanmill.retrieval.shared_lock import SharedLock
@@ -59,9 +61,10 @@ class Index:
     leaves what was committed before. The FAISS file is a cache: absent, cut short or not ours, it is made again.
     """
 
-    def __init__(self, folder: Path, *, wait_s: float = 30.0) -> None:
-        self.folder, self._wait_s = folder, wait_s
-        self._lock, self._changing = SharedLock(), threading.RLock()
+    def __init__(self, folder: Path, *, wait_s: float = 30.0, device: str | None = None) -> None:
+        self.folder, self._wait_s, self._device = folder, wait_s, device
+        self._clone: tuple[Any, GpuClone] | None = None
+        self._lock, self._changing, self._cloning = SharedLock(), threading.RLock(), threading.Lock()
         self._seen, self._state = self._loaded()
 
     @classmethod
@@ -85,12 +88,20 @@ class Index:
         return cls(folder)
 
     @classmethod
-    def open(cls, folder: str | Path, embedding: Describes | None = None, *, wait_s: float = 30.0) -> Index:
+    def open(
+        cls,
+        folder: str | Path,
+        embedding: Describes | None = None,
+        *,
+        wait_s: float = 30.0,
+        device: str | None = None,
+    ) -> Index:
         """An index as it was last committed; SpecError where there is none, or one of another embedding.
 
-        A writer waits ``wait_s`` seconds for another one to finish.
+        A writer waits ``wait_s`` seconds for another one to finish. With ``device`` "cuda:N" searches run on a clone
+        there, made anew after each commit (:class:`scanmill.retrieval.gpu.GpuClone`).
         """
-        index = cls(Path(folder), wait_s=wait_s)
+        index = cls(Path(folder), wait_s=wait_s, device=device)
         if embedding is not None and embedding.digest != index.manifest.digest:
             expected, got = index.manifest.digest[:12], embedding.digest[:12]
             raise SpecError("an index of another embedding", where=index.folder.name, expected=expected, got=got)
@@ -150,7 +161,7 @@ class Index:
             state = self._state
             rows = state.contents.allowed(where, kinds)
             codes = state.contents.patient_codes(own)
-            found, scores = nearest(state.contents, state.master, queries, k, rows, codes)
+            found, scores = nearest(state.contents, self._searcher(state), queries, k, rows, codes)
             return answers_of(state.contents, found, scores, state.manifest.metric)
 
     def add(self, table: pa.Table) -> int:
@@ -182,11 +193,9 @@ class Index:
         """Write all live entries as one segment, forget the removed ones, and build and save the FAISS file anew."""
         with self._writing():
             state = self._state
-            everything = np.arange(len(state.contents))
-            vectors = state.master.vectors(everything)
-            table = state.contents.table.append_column(VECTOR, as_column(vectors))
+            table = state.contents.table.append_column(VECTOR, as_column(state.master.all_vectors()))
             segment = segments.write_segment(self.folder, "entries", state.manifest.generation + 1, table)
-            fresh = state.manifest.compacted(segment if len(everything) else None)
+            fresh = state.manifest.compacted(segment if len(table) else None)
             fresh.write(self.folder)
             with self._lock.writing():
                 state.manifest = fresh
@@ -292,6 +301,17 @@ class Index:
                 if not left or read_manifest(self.folder).generation == manifest.generation:
                     raise
         raise AssertionError("unreachable")
+
+    def _searcher(self, state: State) -> Searcher:
+        """The master, or its clone on the device."""
+        if self._device is None:
+            return state.master
+        with self._cloning:
+            key = (id(state.master), state.manifest.generation)
+            if self._clone is None or self._clone[0] != key:
+                probes = getattr(state.master, "n_probes", None)
+                self._clone = key, GpuClone(state.master, self._device, probes)
+            return self._clone[1]
 
     def _queries(self, vectors: HostArray, k: int) -> HostArray:
         queries = np.atleast_2d(np.asarray(vectors))

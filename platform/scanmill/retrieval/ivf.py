@@ -16,6 +16,8 @@ FLAT_UP_TO = 2_000_000
 RECALL_WANTED = 0.99
 FEWEST_PROBES = 8
 LEARNED_PER_CELL = 48
+FILTERED = 2
+"""How many times more cells a filtered search looks at, beyond what makes up for the vectors that the filter leaves."""
 EXACT_UP_TO = 0.1
 """The share of the entries up to which a filtered search compares all that pass the filter."""
 
@@ -43,8 +45,8 @@ class IvfMaster:
 
     The number of cells follows :func:`n_cells`; the number of cells looked at (``n_probes``) is doubled from 8 until
     the recall at 10 of a sample of the vectors against the exact search is 0.99 (:func:`tuned`). A search among some
-    of the rows compares all of them where they are a tenth of the index or less; of more it looks at more cells, as
-    many times as the filter leaves fewer vectors, and a query that still finds fewer than there are is answered
+    of the rows compares all of them where they are a tenth of the index or less; of more it looks at more cells, twice
+    as many times as the filter leaves fewer vectors, and a query that still finds fewer than there are is answered
     exactly. ``n_learned`` entries were there when the cells were learned; from twice as many on they are learned anew.
     """
 
@@ -96,6 +98,10 @@ class IvfMaster:
         numbers = np.ascontiguousarray(self.numbers[rows]).reshape(-1)
         return np.asarray(self.index.reconstruct_batch(numbers)).reshape(*rows.shape, self.index.d)
 
+    def all_vectors(self) -> HostArray:
+        """A copy of all of them."""
+        return self.vectors(np.arange(len(self)))
+
     def exact(self, queries: HostArray, k: int, rows: HostArray | None) -> tuple[HostArray, HostArray]:
         """The k nearest, every vector compared."""
         rows = np.arange(len(self)) if rows is None else rows
@@ -117,7 +123,7 @@ class IvfMaster:
         faiss = faiss_module()
         knobs: dict[str, Any] = {"nprobe": n_probes}
         if rows is not None:
-            knobs["nprobe"] = min(self.cells, -(-n_probes * len(self) // len(rows)))
+            knobs["nprobe"] = min(self.cells, -(-FILTERED * n_probes * len(self) // len(rows)))
             bits = bitmap(self.numbers[rows], int(self.numbers[-1]) + 1)
             knobs["sel"] = faiss.IDSelectorBitmap(bits)
         scores, ids = self.index.search(queries, k, params=faiss.SearchParametersIVF(**knobs))

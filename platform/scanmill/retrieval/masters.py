@@ -17,7 +17,16 @@ NUMBERS_AT_ONCE = 2**24
 """Numbers of found vectors held at once while they are scored."""
 
 
-class Master(Protocol):
+class Searcher(Protocol):
+    """What a search asks: a master, or its clone on a GPU."""
+
+    metric: str
+
+    def search(self, queries: HostArray, k: int, rows: HostArray | None) -> tuple[HostArray, HostArray]:
+        """Scores and rows (n, k) of the nearest of all, or of ``rows``."""
+
+
+class Master(Searcher, Protocol):
     """Row i holds the vector of the i-th live entry; rows move up when others are removed.
 
     ``search`` gives (scores, rows), both (n, k), the best first but for rounding, -1 where there is none. Scores are
@@ -26,7 +35,6 @@ class Master(Protocol):
     """
 
     method: str
-    metric: str
     recall: float
     index: Any
 
@@ -40,6 +48,9 @@ class Master(Protocol):
 
     def vectors(self, rows: HostArray) -> HostArray:
         """The vectors of some rows (..., d), a copy."""
+
+    def all_vectors(self) -> HostArray:
+        """All of them (n, d), good until the next change."""
 
     def search(self, queries: HostArray, k: int, rows: HostArray | None) -> tuple[HostArray, HostArray]:
         """The nearest of all, or of ``rows``, ascending."""

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from scanmill.arrays import HostArray
 from scanmill.retrieval.contents import Contents
-from scanmill.retrieval.masters import Master
+from scanmill.retrieval.masters import Searcher
 
 SPARE = 4
 """Candidates beyond k, so that equals at the end are told apart by their ids."""
@@ -19,7 +19,7 @@ out of the search."""
 
 
 def nearest(
-    contents: Contents, master: Master, queries: HostArray, k: int, rows: HostArray | None, own: HostArray
+    contents: Contents, master: Searcher, queries: HostArray, k: int, rows: HostArray | None, own: HostArray
 ) -> tuple[HostArray, HostArray]:
     """The k best (rows, scores) of each query, (n, k); -1 and NaN where there are no more.
 

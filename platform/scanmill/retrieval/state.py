@@ -90,9 +90,7 @@ def advance(state: State, delta: Delta) -> None:
 
 def rebuilt(state: State) -> State:
     """The same entries with a master made anew, by the rule for their number."""
-    everything = np.arange(len(state.contents))
-    vectors = state.master.vectors(everything) if len(everything) else _none(state.manifest)
-    master = _master(state.manifest, state.contents.numbers, vectors)
+    master = _master(state.manifest, state.contents.numbers, state.master.all_vectors())
     return State(state.manifest, state.contents, master)
 
 
