@@ -10,7 +10,6 @@ import pyarrow.compute as pc
 
 from scanmill.arrays import HostArray
 from scanmill.retrieval.contents import Contents
-from scanmill.retrieval.entries import NUMBER
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +34,7 @@ class Answers:
 def answers_of(contents: Contents, rows: HostArray, scores: HostArray, metric: str) -> Answers:
     """The table of found rows and their scores (n, k); -1 is no answer."""
     queries, ranks = np.nonzero(rows >= 0)
-    entries = contents.table.drop_columns([NUMBER]).take(pa.array(rows[queries, ranks]))
+    entries = contents.take(rows[queries, ranks])
     columns = {
         "query": pa.array(queries.astype(np.int64)),
         "rank": pa.array((ranks + 1).astype(np.int32)),

@@ -74,7 +74,7 @@ def _different(state: State, rows: HostArray, table: pa.Table, places: HostArray
     """Which of the pairs of an entry that is there and one of the table are not the same in every column."""
     if not len(rows):
         return np.zeros(0, np.int64)
-    old, new = state.contents.table.take(pa.array(rows)), table.take(pa.array(places))
+    old, new = state.contents.take(rows), table.take(pa.array(places))
     differs = (vectors_of(new, state.manifest.dimension) != state.master.vectors(rows)).any(axis=1)
     for name in {*old.column_names, *new.column_names} - {NUMBER, VECTOR, "image_id"}:
         one, other = _column(old, name), _column(new, name)

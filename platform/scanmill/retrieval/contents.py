@@ -15,8 +15,6 @@ from scanmill.cohort.select import matching_rows
 from scanmill.errors import InputError, SpecError
 from scanmill.retrieval.entries import COLUMNS, KINDS, NUMBER
 
-MOST_CHUNKS = 64
-
 
 @dataclass(frozen=True, eq=False)
 class Contents:
@@ -38,9 +36,18 @@ class Contents:
         return np.asarray(self.table[NUMBER].to_numpy(), dtype=np.int64)
 
     def with_added(self, table: pa.Table) -> Contents:
-        """These and further rows, of higher numbers."""
+        """These and further rows, of higher numbers.
+
+        A piece is joined with the one before it unless that is more than twice as long, so that there are few pieces
+        and a commit of a few entries does not copy a million.
+        """
         both = pa.concat_tables([self.table, table], promote_options="default")
-        return Contents(both.combine_chunks() if both["image_id"].num_chunks > MOST_CHUNKS else both)
+        lengths = [len(chunk) for chunk in both["image_id"].chunks]
+        joined = lengths.pop() if lengths else 0
+        while lengths and lengths[-1] <= 2 * joined:
+            joined += lengths.pop()
+        head, tail = both.slice(0, len(both) - joined), both.slice(len(both) - joined)
+        return Contents(pa.concat_tables([head, tail.combine_chunks()]))
 
     def check_columns(self, table: pa.Table) -> None:
         """InputError where a column of the table has another type than here."""
@@ -54,6 +61,27 @@ class Contents:
         kept = np.ones(len(self), dtype=bool)
         kept[rows] = False
         return Contents(self.table.filter(pa.array(kept)))
+
+    @cached_property
+    def _batches(self) -> tuple[list[pa.RecordBatch], HostArray]:
+        """The table in pieces, and the first row of each."""
+        batches = self.table.drop_columns([NUMBER]).to_batches()
+        return batches, np.cumsum([0, *map(len, batches)])[:-1]
+
+    def take(self, rows: HostArray) -> pa.Table:
+        """Some rows in the order asked for, without their numbers, from the pieces where they lie.
+
+        A take from a table in several pieces first makes one of each column; this one costs what it takes.
+        """
+        batches, firsts = self._batches
+        if not len(rows):
+            return self.table.drop_columns([NUMBER]).slice(0, 0)
+        piece = np.searchsorted(firsts, rows, side="right") - 1
+        order = np.argsort(piece, kind="stable")
+        taken = [batches[i].take(pa.array(rows[piece == i] - firsts[i])) for i in np.unique(piece)]
+        if len(taken) == 1:
+            return pa.Table.from_batches(taken)
+        return pa.Table.from_batches(taken).combine_chunks().take(pa.array(np.argsort(order)))
 
     def rows_of_numbers(self, numbers: HostArray) -> HostArray:
         """The rows with these numbers, ascending; numbers that are not there have none."""

@@ -128,8 +128,7 @@ class Index:
         """The live entries without their vectors, those that a condition and a choice of kinds leave."""
         contents = self._current().contents
         rows = contents.allowed(where, kinds)
-        table = contents.table.drop_columns([NUMBER])
-        return table if rows is None else table.take(pa.array(rows))
+        return contents.table.drop_columns([NUMBER]) if rows is None else contents.take(rows)
 
     def vectors(self, ids: Sequence[str]) -> HostArray:
         """The vectors (n, d) of some image ids, in their order; InputError where one is not there."""

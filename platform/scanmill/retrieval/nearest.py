@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import pyarrow as pa
 
 from scanmill.arrays import HostArray
 from scanmill.retrieval.contents import Contents
@@ -81,7 +80,7 @@ def _ranked(
     scores = np.take_along_axis(scores, order, 1)
     for line in np.flatnonzero((np.diff(farness, axis=1) == 0).any(axis=1)):
         n = int((found[line] >= 0).sum())
-        ids = contents.table["image_id"].take(pa.array(found[line, :n])).to_pylist()
+        ids = contents.take(found[line, :n])["image_id"].to_pylist()
         found[line, :n] = found[line, np.lexsort((ids, farness[line, :n]))]
     missing = ((0, 0), (0, max(0, k - found.shape[1])))
     found = np.pad(found[:, :k], missing, constant_values=-1)
