@@ -12,6 +12,7 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+from retrieval_matching import N_FIRST, SCALE, TURN_DEG, before_and_after, picture, turned_and_back
 from retrieval_pictures import montage
 from retrieval_regions import N_PATIENTS, measured_tables, planted_table
 from retrieval_sets import bodyparts, pneumonia
@@ -137,11 +138,22 @@ def confusion_table(evaluation):
     return table(["asked \\ first answer", *words], [[w, *row] for w, row in zip(words, counts.tolist(), strict=True)])
 
 
+def matching_table(half, vectors):
+    """Two questions, each as searched and with the first answers re-ranked."""
+    kinds = "the same kind, other patients", before_and_after(half, vectors)
+    itself = "itself, turned and noisy", turned_and_back(half, default_embedding("slice"))
+    lines = []
+    for question, results in (kinds, itself):
+        for word, result in zip(("as searched", "re-ranked"), results, strict=True):
+            lines.append([question, word, *(result.interval(m) for m in ("precision_at_1", "average_precision"))])
+    return table(["question", "order", "P@1", "mAP"], lines)
+
+
 def written(page, part):
     """The page with the part between the marks replaced, at its end where there are none."""
     before, _, rest = page.partition(BEGIN)
     after = rest.partition(END)[2]
-    return f"{before.rstrip()}\n\n{BEGIN}\n{part.strip()}\n{END}\n{after}".lstrip()
+    return f"{before.rstrip()}\n\n{BEGIN}\n{part.strip()}\n{END}\n\n{after.lstrip()}".strip() + "\n"
 
 
 def main():
@@ -155,12 +167,16 @@ def main():
         print(f"the default of slices is not what was chosen: {best}")
     for one, name in zip(sets, ("bodyparts", "pneumonia"), strict=True):
         montage(DOCS / f"images/retrieval-{name}.png", one.halves[1], unit_rows(one.features(best, 1)))
+    picture(DOCS / "images/retrieval-why.png", data)
+    first = sets[0]
+    matched = matching_table(first.halves[1], unit_rows(first.features(best, 1)))
     head = ["search", "features", "P@1", "P@5", "mAP"]
     again, other, n_planes, n_marked = measured_tables(data)
     text = PAGE.format(
         best=best, features=features, rest=rest, confusion=confusion_table(sets[1].found(best, 1)),
         planted=table(head, planted_table()), again=table(head, again), other=table(head, other),
-        n_patients=N_PATIENTS, n_planes=n_planes, n_marked=n_marked, n_components=N_COMPONENTS, most=MOST_NUMBERS,
+        n_patients=N_PATIENTS, n_planes=n_planes, n_marked=n_marked, n_components=N_COMPONENTS, matched=matched,
+        n_first=N_FIRST, turn=TURN_DEG, scale=SCALE, most=MOST_NUMBERS,
         n_asked=[len(half.asked) for one in sets for half in one.halves],
     )  # fmt: skip
     path = DOCS / "retrieval.md"

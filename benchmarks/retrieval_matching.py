@@ -1,5 +1,7 @@
 """What geometric re-ranking of the first answers does to Show 1, and the picture of why two slices are alike."""
 
+from dataclasses import replace
+
 import numpy as np
 import SimpleITK
 from matplotlib.figure import Figure
@@ -26,13 +28,31 @@ def before_and_after(half, vectors, n_first=N_FIRST):
     return evaluate_likeness(likeness, *words), evaluate_likeness(again, *words)
 
 
+def turned_and_back(half, embed, n_first=50):
+    """(evaluation, evaluation): every slice, turned and noisy, looks for itself among all; then re-ranked."""
+    rng = np.random.default_rng(6)
+    asking = [turned(image) + rng.normal(0, 5, image.shape) for image in half.images]
+    vectors, answers = (np.stack([embed(image) for image in images]) for images in (asking, half.images))
+    found = [keypoints(image) for image in half.images]
+    likeness = vectors @ answers.T
+    again = likeness.copy()
+    for row, image in enumerate(asking):
+        first = ranked(likeness[row], np.ones(len(found), bool))[:n_first]
+        order = reranked(keypoints(image), [found[n] for n in first], likeness[row, first])
+        again[row, first[order]] = 2 - np.arange(len(first)) / n_first
+    numbers = np.arange(len(found))
+    words = numbers, -1 - numbers, numbers, numbers
+    results = [evaluate_likeness(values, *words) for values in (likeness, again)]
+    return tuple(replace(result, patients=half.patients) for result in results)
+
+
 def picture(path, data):
     """A measured slice, and it turned; the next slice; the other patient's: three answers to why."""
     folder = data / "seg_radiomics_nrrd"
     brains = [SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(folder / f"brain{n}_image.nrrd")) for n in (1, 2)]
     asked = brains[0][12]
     answers = {"turned by 20°, 0.9 times": turned(asked), "next slice": brains[0][13], "other patient": brains[1][11]}
-    figure = Figure(figsize=(9.6, 9.6 / 2 * 3 / 1.35), dpi=100)
+    figure = Figure(figsize=(6.4, 10.2), dpi=100)
     for ax, (title, answer) in zip(figure.subplots(3, 1), answers.items(), strict=True):
         found = match(keypoints(asked), keypoints(answer))
         ax.imshow(why_alike(asked, answer, found))

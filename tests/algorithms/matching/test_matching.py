@@ -55,7 +55,8 @@ def slices(data_folder):
 def test_an_imposed_movement_of_a_measured_slice_is_found(slices, model):
     for image in slices[:2]:
         found = match(keypoints(image), keypoints(moved(image)), model=model)
-        assert found.n_inliers >= 25
+        assert found.n_inliers >= 80
+        assert found.is_verified
         corners = np.array([[60.0, 60.0], [190.0, 70.0], [80.0, 200.0], [180.0, 190.0]])
         error = np.hypot(*(found.consensus.map(corners) - true_places(corners, image.shape)).T)
         assert error.max() < 0.5
@@ -67,6 +68,7 @@ def test_unrelated_slices_agree_on_little(slices):
     for first, second in ((slices[0], photograph), (slices[1], photograph)):
         found = match(keypoints(first), keypoints(second))
         assert found.n_inliers <= 6
+        assert not found.is_verified
         assert found.score < 0.05
 
 

@@ -29,6 +29,11 @@ class LocalMatch:
         return 0 if self.consensus is None else self.consensus.n_inliers
 
     @property
+    def is_verified(self) -> bool:
+        """More than 8 + 0.3 × matches agree: M. Brown, D. G. Lowe, Int. J. Comput. Vis. 74 (2007), equation 10."""
+        return self.n_inliers > 8 + 0.3 * len(self.matches)
+
+    @property
     def descriptor_score(self) -> float:
         """The likeness of the matches, summed, over the fewer keypoints: do points look the same?"""
         return float(self.matches.likeness.sum()) / max(1, min(len(self.first), len(self.second)))

@@ -25,6 +25,7 @@ def reranked(
 ) -> HostArray:
     """The order (n,) of the first answers, by ``likeness`` (n,) + ``weight`` × local score, and of equals the first.
 
+    Only verified matches count: a few points that lie the same by chance must not outweigh what the whole image shows.
     Give the first ten or fifty answers; the rest keep their places. Where nothing matches, the order stays as it was.
 
     >>> nothing = Keypoints(np.zeros((0, 2)), np.zeros((0, 128), np.float32))
@@ -34,5 +35,6 @@ def reranked(
     values = np.asarray(likeness, dtype=np.float64)
     if values.shape != (len(answers),) or not np.isfinite(values).all() or not weight >= 0:
         raise InputError("every answer needs its likeness", expected=len(answers), got=values.shape)
-    scores = np.array([compare(query, answer).score for answer in answers])
+    found = [compare(query, answer) for answer in answers]
+    scores = np.array([one.score if one.is_verified else 0.0 for one in found])
     return np.asarray(np.argsort(-(values + weight * scores), kind="stable"))
