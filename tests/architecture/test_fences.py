@@ -36,9 +36,11 @@ HOMES = {
     "PIL": ["io/", "engine/artifacts.py", "report/"],
     "psutil": ["steps/memory.py", "io/voxel_limit.py", "engine/"],
     "cv2": ["algorithms/matching/keypoints.py"],
+    "onnx": ["algorithms/features/onnx_model.py"],
+    "onnxruntime": ["algorithms/features/onnx_model.py"],
     "torch": [],
 }
-HEAVY = ("cupy", "cv2", "ray", "mlflow", "faiss", "torch", "numba")
+HEAVY = ("cupy", "cv2", "onnx", "onnxruntime", "ray", "mlflow", "faiss", "torch", "numba")
 
 
 def imported_libraries(path: Path) -> set[str]:

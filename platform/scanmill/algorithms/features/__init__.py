@@ -13,6 +13,7 @@ from scanmill.algorithms.features.intensity_statistics import intensity_statisti
 from scanmill.algorithms.features.learned import lda, pca, whitening
 from scanmill.algorithms.features.local_binary_pattern import local_binary_pattern, pattern_histogram
 from scanmill.algorithms.features.moments import CohortMoments
+from scanmill.algorithms.features.onnx_model import OnnxModel
 from scanmill.algorithms.features.part import Part
 from scanmill.algorithms.features.projection import Projection
 from scanmill.algorithms.features.shape import shape_features, shapes_of_labels
@@ -24,6 +25,7 @@ __all__ = [
     "CanonicalGrid",
     "CohortMoments",
     "Embedding",
+    "OnnxModel",
     "Part",
     "Projection",
     "Region",

@@ -12,7 +12,8 @@ import numpy as np
 
 from scanmill.algorithms.features.box import Box, Region
 from scanmill.algorithms.features.canonical import CanonicalGrid, canonical_image
-from scanmill.algorithms.features.feature_table import FEATURES, View
+from scanmill.algorithms.features.feature_table import View
+from scanmill.algorithms.features.onnx_model import OnnxModel
 from scanmill.algorithms.features.part import Part, unit
 from scanmill.algorithms.features.projection import Projection
 from scanmill.arrays import Array, HostArray
@@ -44,7 +45,7 @@ class Embedding:
         if not self.parts:
             raise SpecError("an embedding needs a feature or more")
         for part in self.parts:
-            if len(self.grid.shape) not in FEATURES[part.feature].n_axes:
+            if len(self.grid.shape) not in part.kind.n_axes:
                 raise SpecError("this feature is not for grids of that kind", where=part.feature, got=self.grid.shape)
         length, learned = self.features_dimension, self.projection
         if learned is not None and (learned.source, len(learned.mean)) != (self.features_digest, length):
@@ -104,8 +105,13 @@ class Embedding:
         return {"version": VERSION, **_grid_and_parts(self.grid, self.parts), "projection": digest}
 
     @classmethod
-    def from_dict(cls, fields: Mapping[str, Any], projection: Projection | None = None) -> Embedding:
-        """The inverse of :meth:`to_dict`; SpecError for another version or projection than it was written with."""
+    def from_dict(
+        cls, fields: Mapping[str, Any], projection: Projection | None = None, models: Sequence[OnnxModel] = ()
+    ) -> Embedding:
+        """The inverse of :meth:`to_dict`; ``models`` are the networks of its parts, in any order.
+
+        SpecError for another version, projection or network than it was written with.
+        """
         written, given = fields.get("projection"), None if projection is None else projection.digest
         if fields.get("version", VERSION) != VERSION:
             raise SpecError("an embedding of another version", expected=VERSION, got=fields["version"])
@@ -113,7 +119,7 @@ class Embedding:
             raise SpecError("an embedding needs the projection that it was written with", expected=written, got=given)
         try:
             grid = {name: tuple(v) if isinstance(v, list) else v for name, v in fields["grid"].items()}
-            parts = tuple(Part(**part) for part in fields["parts"])
+            parts = tuple(_part(part, {model.digest: model for model in models}) for part in fields["parts"])
             return cls(CanonicalGrid(**grid), parts, projection)  # type: ignore[arg-type]
         except (TypeError, KeyError, AttributeError, ValueError) as error:
             raise SpecError("this is no description of an embedding", do="see Embedding.to_dict") from error
@@ -121,7 +127,14 @@ class Embedding:
 
 def _grid_and_parts(grid: CanonicalGrid, parts: Sequence[Part]) -> dict[str, Any]:
     fields = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(grid).items()}
-    return {"grid": fields, "parts": [asdict(part) for part in parts]}
+    return {"grid": fields, "parts": [part.to_dict() for part in parts]}
+
+
+def _part(fields: Mapping[str, Any], models: Mapping[str, OnnxModel]) -> Part:
+    digest = fields.get("model")
+    if digest is not None and digest not in models:
+        raise SpecError("an embedding needs the network that it was written with", expected=digest, got=list(models))
+    return Part(**{**fields, "model": None if digest is None else models[digest]})
 
 
 def _digest(values: Any) -> str:

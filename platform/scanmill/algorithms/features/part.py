@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from scanmill.algorithms.features.feature_table import FEATURES, View
+from scanmill.algorithms.features.feature_table import FEATURES, Feature, View
+from scanmill.algorithms.features.onnx_model import OnnxModel
 from scanmill.arrays import HostArray, to_host
 from scanmill.errors import SpecError
+
+ONNX = "onnx"
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,8 @@ class Part:
     """One feature of the table with its parameters; ``power`` below 1 evens a histogram out (1/2: Hellinger).
 
     The feature's vector x becomes sign(x) |x|^power, then has length ``weight`` (R. Arandjelović, A. Zisserman, CVPR
-    2012); a vector of zeros stays as it is. Parameters that are not given have the table's defaults.
+    2012); a vector of zeros stays as it is. Parameters that are not given have the table's defaults. The feature
+    "onnx" is a network of one's own, ``model``, without parameters.
 
     >>> Part("hog", {"cell": 8}).params
     {'n_orientations': 9, 'cell': 8, 'block': 2}
@@ -28,11 +32,14 @@ class Part:
     params: Mapping[str, Any] = field(default_factory=dict)
     weight: float = 1.0
     power: float = 1.0
+    model: OnnxModel | None = None
 
     def __post_init__(self) -> None:
-        if self.feature not in FEATURES:
-            raise SpecError("unknown feature", expected=", ".join(FEATURES), got=self.feature)
-        defaults = FEATURES[self.feature].params
+        if self.feature not in {*FEATURES, ONNX}:
+            raise SpecError("unknown feature", expected=", ".join([*FEATURES, ONNX]), got=self.feature)
+        if (self.feature == ONNX) != (self.model is not None):
+            raise SpecError("a network and the feature `onnx` belong together", where=self.feature)
+        defaults = self.kind.params
         unknown = sorted(set(self.params) - set(defaults))
         if unknown:
             raise SpecError("unknown parameter", where=self.feature, expected=sorted(defaults), got=unknown)
@@ -48,16 +55,29 @@ class Part:
         object.__setattr__(self, "weight", float(self.weight))
         object.__setattr__(self, "power", float(self.power))
 
+    @property
+    def kind(self) -> Feature:
+        """The feature's row in the table, or what stands for the network's."""
+        if self.model is None:
+            return FEATURES[self.feature]
+        model = self.model
+        return Feature(lambda view: model(view.image), model.size, {}, (model.n_axes,))
+
     def size(self, shape: tuple[int, ...]) -> int:
         """The length of the feature's vector on a grid of ``shape``."""
-        return FEATURES[self.feature].size(shape, **self.params)
+        return self.kind.size(shape, **self.params)
 
     def measure(self, view: View) -> HostArray:
         """The feature's vector, float64, of length ``weight``."""
-        x = to_host(FEATURES[self.feature].measure(view, **self.params)).astype(np.float64)
+        x = to_host(self.kind.measure(view, **self.params)).astype(np.float64)
         if self.power < 1:
             x = np.sign(x) * abs(x) ** self.power
         return self.weight * unit(x)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values; of a network only its digest."""
+        fields = {"feature": self.feature, "params": dict(self.params), "weight": self.weight, "power": self.power}
+        return fields if self.model is None else {**fields, "model": self.model.digest}
 
 
 def unit(x: HostArray) -> HostArray:
