@@ -42,6 +42,7 @@ def done(i, psnr):
         "status": "done",
         "attempts": 1,
         "metric.psnr": psnr,
+        "metric.volume": 1.0 - i * 2.0**-53,
         "output.image": picture,
         **seconds,
     }

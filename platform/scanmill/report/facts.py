@@ -15,6 +15,7 @@ from scanmill.arrays import HostArray
 STATES = ("done", "failed", "quarantined", "cancelled", "waiting")
 RANKING = ("mcc", "dice", "ssim", "psnr")
 """Metrics of which low is bad, the most telling first; a name that ends in one of these words ranks the rows."""
+ROUNDING = 1e-9
 TELLING = (*RANKING, "nrmse", "rmse", "noise", "edge_width_mm")
 
 
@@ -29,6 +30,15 @@ class Spread:
     p95: float
     high: float
     total: float
+
+    @property
+    def varies(self) -> bool:
+        """Whether the numbers differ by more than the rounding of a calculation.
+
+        >>> Spread("jacobian", 2, 1 - 2**-53, 1.0, 1.0, 1.0, 2.0).varies
+        False
+        """
+        return self.high - self.low > ROUNDING * max(abs(self.low), abs(self.high))
 
 
 @dataclass(frozen=True)

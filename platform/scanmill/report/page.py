@@ -49,7 +49,7 @@ def _template() -> Any:
 def _stage(name: str, table: pa.Table, read_bytes: ReadBytes) -> dict[str, Any]:
     order = facts.telling_first(name for name in table.column_names if name.startswith("metric."))
     quality = facts.spreads(table.select(order), "metric.")
-    varied = [s for s in quality if s.low < s.high][:MOST_CHARTS]
+    varied = [s for s in quality if s.varies][:MOST_CHARTS]
     failures, warnings = facts.failures(table), _warnings(table)
     counts = facts.count_states(table)
     return {
