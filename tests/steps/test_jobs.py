@@ -62,7 +62,7 @@ def test_a_job_fits_what_a_cohort_of_pairs_gives(name):
 def test_the_template_job_fits_images_with_labels():
     job = load_job(JOBS / "labelled_template.yaml")
     assert [stage.name for stage in job.stages][:5] == ["template", "placed", "aligned.1", "template.1", "aligned.2"]
-    assert job.stage("registered").extra["fixed"] == "${template.3.image}"
+    assert job.stage("registered").extra["fixed"] == "${template.2.image}"
     assert job.wiring_errors({"image": "volume", "labels": "labels"}) == []
 
 

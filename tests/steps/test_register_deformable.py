@@ -64,7 +64,8 @@ def test_an_imposed_deformation_is_found_and_its_quality_told():
 
 
 def test_a_start_is_part_of_the_transform():
-    far = Volume(MOVING.array, VolumeGeometry(GRID.shape, GRID.spacing, tuple(np.array(GRID.origin) + [300, 0, 0])))
+    x, y, z = GRID.origin
+    far = Volume(MOVING.array, VolumeGeometry(GRID.shape, GRID.spacing, (x + 300, y, z)))
     start = Translation(np.array([300.0, 0.0, 0.0]))
     output = register(FIXED, far, start=start)
     near = register(FIXED, MOVING).values["transform"]
@@ -86,6 +87,29 @@ def test_one_that_converges_to_nothing_fails_with_its_pictures(monkeypatch):
     assert "no more alike" in str(output.failure)
     assert set(output.pictures) == {"deformable_checkerboard", "deformable_overlay"}
     assert output.metrics["deformable_similarity"] == 0.4
+
+
+def test_one_that_diverges_fails_with_pictures_of_where_it_began(monkeypatch):
+    import scanmill.algorithms.registration.deformable as deformable
+
+    def diverge(*images, **options):
+        raise ConvergenceError("the similarity is lost")
+
+    monkeypatch.setattr(deformable, "register_deformable", diverge)
+    output = register(FIXED, MOVING)
+    assert str(output.failure) == "the similarity is lost"
+    assert set(output.pictures) == {"deformable_checkerboard", "deformable_overlay"}
+
+
+@pytest.mark.parametrize("method", ["demons", "svf", "syn"])
+def test_every_method_makes_them_more_alike(method):
+    output = STEP.run({"fixed": FIXED, "moving": MOVING}, STEP.params(method=method), Context((Row("r", {}),), None))
+    assert output.failure is None
+    assert output.metrics["deformable_similarity"] > output.metrics["deformable_similarity_start"]
+    points = GRID.voxel_points()[FIXED.array > 30]
+    off = np.linalg.norm(output.values["transform"].map(points) - TRUTH.map(points), axis=-1)
+    assert np.sqrt((off**2).mean()) < 0.6 * np.sqrt((np.linalg.norm(TRUTH.map(points) - points, axis=-1) ** 2).mean())
+    assert output.metrics["deformable_folded"] == 0
 
 
 @pytest.mark.parametrize(

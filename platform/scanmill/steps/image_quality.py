@@ -32,7 +32,7 @@ class QualityParams(Params):
 
 
 def run(inputs: Mapping[str, Any], params: QualityParams, ctx: Context) -> Output:
-    """psnr, ssim, rmse, nrmse (with ``reference``); mcc, dice (``labels`` with ``truth``; of several labels each); noise, edge_width_mm."""
+    """psnr, ssim, rmse, nrmse (with ``reference``); mcc, dice (``labels`` with ``truth``); noise, edge_width_mm."""
     image = expect(inputs, "image", Volume)
     require_finite(image, "image")
     reference = optional(inputs, "reference", Volume)

@@ -7,10 +7,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from scanmill.errors import ConvergenceError
 from scanmill.steps.contract import Context, Output, Params, Port, Prediction, Step
 from scanmill.steps.memory import require_memory
 from scanmill.steps.register_inputs import READS, RegisterInputs
-from scanmill.steps.registration_output import registered
+from scanmill.steps.registration_output import lost, registered
 from scanmill.steps.sizes import image_voxels
 
 BYTES_PER_VOXEL = 160
@@ -20,7 +21,11 @@ BYTES_PER_VOXEL = 160
 class DeformableParams(Params):
     """How it is found."""
 
-    method: Literal["greedy"] = Field(default="greedy", description="greedy composes small smooth steps")
+    method: Literal["greedy", "demons", "svf", "syn"] = Field(
+        default="greedy",
+        description="greedy and demons compose small smooth steps; svf adds them up to a velocity, with an exact way "
+        "back; syn moves both images to a middle",
+    )
     metric: Literal["auto", "lncc", "squared_lncc", "ratio", "ssd"] = Field(
         default="auto",
         description="lncc for equal contrasts, ratio for any other; squared_lncc also where a contrast is locally "
@@ -37,15 +42,18 @@ def run(inputs: Mapping[str, Any], params: DeformableParams, ctx: Context) -> Ou
 
     given = RegisterInputs.of(inputs)
     require_memory(BYTES_PER_VOXEL * given.fixed.array.size, given.fixed.array, "the registration")
-    found = register_deformable(
-        given.fixed,
-        given.moving,
-        method=params.method,
-        metric=params.metric,
-        start=given.start,
-        fixed_mask=given.fixed_mask,
-    )
-    return registered(found, given.fixed, given.moving, given.start, "deformable")
+    try:
+        found = register_deformable(
+            given.fixed,
+            given.moving,
+            method=params.method,
+            metric=params.metric,
+            start=given.start,
+            fixed_mask=given.fixed_mask,
+        )
+    except ConvergenceError as error:
+        return lost(error, given, "deformable")
+    return registered(found, given, "deformable")
 
 
 def _predict(columns: Mapping[str, Any], params: DeformableParams, device: str) -> Prediction:

@@ -55,7 +55,7 @@ def run(inputs: Mapping[str, Any], params: LinearParams, ctx: Context) -> Output
         seed=ctx.seed,
         both_ways=params.both_ways,
     )
-    return registered(found, given.fixed, given.moving, given.start, "linear")
+    return registered(found, given, "linear")
 
 
 def _predict(columns: Mapping[str, Any], params: LinearParams, device: str) -> Prediction:

@@ -9,6 +9,7 @@ import numpy as np
 from scanmill.data import Volume
 from scanmill.errors import ConvergenceError
 from scanmill.steps.contract import Output
+from scanmill.steps.register_inputs import RegisterInputs
 from scanmill.steps.registration_pictures import before_and_after
 
 if TYPE_CHECKING:
@@ -21,9 +22,7 @@ MEASURES = (
 POINTS = 20_000
 
 
-def registered(
-    registration: Registration, fixed: Volume, moving: Volume, start: Transform | None, prefix: str
-) -> Output:
+def registered(registration: Registration, given: RegisterInputs, prefix: str) -> Output:
     """The transform with its quality; where it did not converge, the row's failure with the same numbers and pictures.
 
     Metrics: ``similarity_start`` and ``similarity`` (larger is better), ``overlap`` and the other measures of
@@ -31,7 +30,7 @@ def registered(
     quality = registration.quality
     measures = {"similarity_start": quality.start, "similarity": quality.end}
     measures |= {name: float(value) for name in MEASURES if (value := getattr(quality, name)) is not None}
-    measures["moved_mm"] = _moved(registration.transform, fixed)
+    measures["moved_mm"] = _moved(registration.transform, given.fixed)
     failure = None
     if not quality.converged:
         failure = ConvergenceError(
@@ -42,10 +41,15 @@ def registered(
     return Output(
         {"transform": registration.transform},
         {f"{prefix}_{name}": value for name, value in measures.items() if np.isfinite(value)},
-        before_and_after(fixed, moving, start, registration.transform, prefix),
+        before_and_after(given.fixed, given.moving, given.start, registration.transform, prefix),
         warnings=(f"{prefix}: {quality.note}",) if quality.note else (),
         failure=failure,
     )
+
+
+def lost(error: ConvergenceError, given: RegisterInputs, prefix: str) -> Output:
+    """The failure of a registration that diverged, with pictures of where it began."""
+    return Output(pictures=before_and_after(given.fixed, given.moving, given.start, given.start, prefix), failure=error)
 
 
 def _moved(transform: Transform, fixed: Volume) -> float:

@@ -20,7 +20,7 @@ FIELDS = 6
 
 
 def before_and_after(
-    fixed: Volume, moving: Volume, before: Transform | None, after: Transform, prefix: str
+    fixed: Volume, moving: Volume, before: Transform | None, after: Transform | None, prefix: str
 ) -> dict[str, HostArray]:
     """Two RGB pictures, `<prefix>_checkerboard` and `<prefix>_overlay`: above as it was, below as it is now.
 
