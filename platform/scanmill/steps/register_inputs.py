@@ -43,8 +43,8 @@ class RegisterInputs:
         fixed, moving = (expect(inputs, name, Volume) for name in ("fixed", "moving"))
         require_finite(fixed, "fixed")
         require_finite(moving, "moving")
-        masks = (optional(inputs, name, Labels) for name in ("fixed_mask", "moving_mask"))
-        return cls(fixed, moving, *masks, transform_at(inputs, "start"))
+        fixed_mask, moving_mask = (optional(inputs, name, Labels) for name in ("fixed_mask", "moving_mask"))
+        return cls(fixed, moving, fixed_mask, moving_mask, transform_at(inputs, "start"))
 
 
 def transform_at(inputs: Mapping[str, Any], port: str) -> Transform | None:
