@@ -8,6 +8,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from registration_blobs import DEFORMED, FIXED, MOVED
 from scanmill.data import CoilSensitivities, Projections
 from scanmill.geometry import ScanGeometry, Trajectory, VolumeGeometry
 from scanmill.io.npz import write_npz
@@ -379,6 +380,47 @@ class TestCheck(StepContract):
 
     def params(self):
         return self.step.params(regions=[{"name": "disc", "center": (1, -2, 0), "radius": 3}], water_attenuation=0.02)
+
+
+class TestRegisterLinear(StepContract):
+    step = find_step("register.linear")
+
+    def inputs(self):
+        return {"fixed": FIXED, "moving": MOVED}
+
+
+class TestRegisterDeformable(StepContract):
+    step = find_step("register.deformable")
+
+    def inputs(self):
+        return {"fixed": FIXED, "moving": DEFORMED}
+
+
+class TestRegisterApply(StepContract):
+    step = find_step("register.apply")
+
+    def inputs(self):
+        return {"moving": tiny_value("volume"), "fixed": tiny_value("volume")}
+
+
+class TestTemplateBuild(StepContract):
+    step = find_step("template.build")
+
+
+class TestTemplateOfRegisteredImages(StepContract):
+    step = find_step("template.build")
+
+    def inputs(self):
+        kinds = {"image": "volume", "transform": "transform", "labels": "labels"}
+        return {port: (tiny_value(kind),) * 2 for port, kind in kinds.items()}
+
+    def bad_inputs(self):
+        good = self.inputs()
+        return [*({**good, port: "no value"} for port in good), {**good, "transform": good["transform"][:1]}]
+
+
+class TestOverlay(StepContract):
+    step = find_step("overlay")
 
 
 def test_every_step_of_the_table_is_here():

@@ -55,6 +55,17 @@ def test_otsu_and_the_score_of_the_mask():
     assert output.metrics["object_mm3"] == labels.array.sum() * 0.25
 
 
+def test_labels_of_several_kinds_are_scored_one_by_one():
+    truth = np.zeros(GRID.shape, np.uint8)
+    truth[..., :4], truth[..., 4:8] = 1, 5
+    ours = np.where(truth == 5, 5, 0).astype(np.uint8)
+    ours[..., 2:4] = 1
+    labels, true = Labels(ours, GRID), Labels(truth, GRID)
+    found = run("image.quality", {"image": Volume(TRUE, GRID), "labels": labels, "truth": true}).metrics
+    assert (found["dice_1"], found["dice_5"]) == (pytest.approx(2 / 3), 1)
+    assert found["dice_mean"] == pytest.approx(5 / 6)
+
+
 def test_a_given_threshold():
     output = run("segment.threshold", {"image": Volume(TRUE, GRID)}, threshold=0.5, name="disc")
     np.testing.assert_array_equal(output.values["labels"].array, TRUE > 0.5)

@@ -8,13 +8,8 @@ from scanmill.errors import InputError
 from scanmill.geometry import VolumeGeometry
 from scanmill.steps.contract import Context, Row
 from scanmill.steps.overlay import STEP
-from scanmill.testing import StepContract
 
 GRID = VolumeGeometry((2, 4, 4))
-
-
-class TestOverlay(StepContract):
-    step = STEP
 
 
 def colours(fixed, moving, **params):

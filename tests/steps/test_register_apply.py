@@ -10,7 +10,7 @@ from scanmill.errors import InputError
 from scanmill.geometry import VolumeGeometry
 from scanmill.steps.contract import Context, Row
 from scanmill.steps.register_apply import STEP
-from scanmill.testing import StepContract, tiny_image, tiny_value
+from scanmill.testing import tiny_image
 from some_transforms import askew, image_of, smooth_vectors
 
 FIXED, MOVING = askew((7, 8, 9)), askew((9, 8, 7), seed=1, origin=(-6.0, 1.0, -2.0))
@@ -24,13 +24,6 @@ def apply(moving, fixed, transform=None, **params):
 
 def a_volume(grid, seed=0):
     return Volume(np.random.default_rng(seed).normal(10, 3, grid.shape).astype(np.float32), grid, "HU")
-
-
-class TestRegisterApply(StepContract):
-    step = STEP
-
-    def inputs(self):
-        return {"moving": tiny_value("volume"), "fixed": tiny_value("volume")}
 
 
 def test_it_is_what_simpleitk_resamples():

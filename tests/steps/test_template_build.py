@@ -12,26 +12,9 @@ from scanmill.errors import InputError
 from scanmill.geometry import VolumeGeometry
 from scanmill.steps.contract import Context, Row
 from scanmill.steps.template_build import STEP, combine, finish, lift
-from scanmill.testing import StepContract, tiny_value
 
 GRID = VolumeGeometry.centered((32, 32, 32))
 AS_STORED = {"intensity": "as-stored"}
-
-
-class TestTemplateBuild(StepContract):
-    step = STEP
-
-
-class TestWithTransforms(StepContract):
-    step = STEP
-
-    def inputs(self):
-        kinds = {"image": "volume", "transform": "transform", "labels": "labels"}
-        return {port: (tiny_value(kind),) * 2 for port, kind in kinds.items()}
-
-    def bad_inputs(self):
-        good = self.inputs()
-        return [*({**good, port: "no value"} for port in good), {**good, "transform": good["transform"][:1]}]
 
 
 def ball(radius, grid=GRID):
