@@ -13,11 +13,25 @@ import SimpleITK as sitk  # noqa: N813
 import yaml
 
 from raw_scans import scanmill
+from registration_blobs import FIXED, GRID, MOVED
+from scanmill.data import Volume
+from scanmill.geometry import VolumeGeometry
 from scanmill.io.dicom_series import open_series
 from scanmill.io.itk_transform import read_itk_transform
+from scanmill.io.nifti import write_nifti
 
 JOBS = Path(__file__).parents[2] / "jobs"
 HIPPOCAMPI = "seg_hippocampus_msd"
+PAIR_JOB = """
+version: 1
+name: pairs
+stages:
+  - name: pairs
+    steps:
+      - register.linear
+      - register.apply
+      - {use: save, in: {image: warped}}
+"""
 
 
 @pytest.fixture
@@ -84,6 +98,44 @@ def test_a_template_of_four_crops(data_folder, place):
     (template,) = found["template.1"].values()
     assert template["metric.n_images"] == 4
     assert nibabel.load(folder / template["output.image"]["uri"]).shape == (34, 48, 34)
+
+
+def test_bad_pairs_fail_by_name_beside_good_ones_and_what_found_nothing_leaves_its_pictures(place):
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 1, GRID.shape).astype(np.float32)
+    images = {
+        "good": MOVED,
+        "noise": Volume(noise, GRID),
+        "constant": Volume(np.full(GRID.shape, 7, np.float32), GRID),
+        "nan": Volume(np.where(MOVED.array > 20, np.nan, MOVED.array).astype(np.float32), GRID),
+        "plane": Volume(MOVED.array[12:13], VolumeGeometry((1, *GRID.shape[1:]), GRID.spacing)),
+    }
+    for name, image in images.items():
+        write_nifti(place / "scans" / f"{name}.nii.gz", image)
+    write_nifti(place / "atlas.nii.gz", FIXED)
+    (place / "job.yaml").write_text(PAIR_JOB)
+    ran("cohort", "build", "scans", "--workers", "1")
+    ran("cohort", "pair", "cohort.parquet", "--atlas", "atlas.nii.gz", "--moving", "true", "-o", "pairs.parquet")
+    ran("run", "job.yaml", "--cohort", "pairs.parquet", "--workers", "0")
+    found, folder = stages(place)
+    rows = {key.removeprefix("atlas+"): row for key, row in found["pairs"].items()}
+    assert {name: row["error_class"] or "" for name, row in rows.items()} == {
+        "good": "", "noise": "ConvergenceError", "constant": "InputError", "nan": "InputError", "plane": "InputError"
+    }  # fmt: skip
+    assert rows["good"]["status"] == "done"
+    for name, words in {
+        "noise": "cannot be trusted",
+        "constant": "constant",
+        "nan": "finite",
+        "plane": "plane",
+    }.items():
+        assert words in rows[name]["error"]
+    picture = rows["noise"]["output.linear_checkerboard"]
+    assert (folder / picture["uri"]).read_bytes().startswith(b"\x89PNG")
+    assert rows["noise"]["metric.linear_similarity"] < 1.01
+    page = (folder / "report.html").read_text()
+    assert "Failed rows with pictures" in page
+    assert 'alt="linear_overlay of atlas+noise"' in page
 
 
 @pytest.mark.long
