@@ -10,17 +10,45 @@ import pytest
 
 import laws
 from scanmill.algorithms.reconstruction.helical import wfbp
+from scanmill.algorithms.registration.deformable import register_deformable
 from scanmill.algorithms.registration.resample import resample
 from scanmill.data import Labels, Projections, Volume
 from scanmill.geometry import ScanGeometry, VolumeGeometry
-from scanmill.kernels import columns, helix, launch, planar, rays, resampling, voxel_runs, voxels, wavelet
+from scanmill.kernels import (
+    columns,
+    forces,
+    helix,
+    launch,
+    planar,
+    rays,
+    resampling,
+    smoothing,
+    voxel_runs,
+    voxels,
+    warping,
+    wavelet,
+    windows,
+)
 from scanmill.operators.backprojection import BackprojectionOp
 from scanmill.operators.projection import ProjectionOp
 from scanmill.operators.wavelet import WaveletOp
 
 MODULES = {
     module.__name__.rpartition(".")[2]: module
-    for module in (columns, helix, planar, rays, resampling, voxel_runs, voxels, wavelet)
+    for module in (
+        columns,
+        forces,
+        helix,
+        planar,
+        rays,
+        resampling,
+        smoothing,
+        voxel_runs,
+        voxels,
+        warping,
+        wavelet,
+        windows,
+    )
 }
 
 
@@ -69,6 +97,14 @@ def resample_images(dtype):
         resample(labels, laws.BENT, transform, interpolation="nearest")
 
 
+def register_images():
+    """One look at two levels with every measure; registration computes in float32 only."""
+    grid = VolumeGeometry((9, 18, 17))
+    fixed, moving = (Volume(laws.noise(grid.shape, np.float32, seed), grid) for seed in (5, 6))
+    for metric in ("ssd", "squared_lncc"):
+        register_deformable(fixed, moving, metric=metric, factors=(2, 1), max_iterations=(1, 1))
+
+
 def calls_of(dtype):
     """Every kernel call of those operators: (kernel, number of owners, arguments before the call, after it)."""
     calls = []
@@ -89,6 +125,7 @@ def calls_of(dtype):
                 op.H(laws.noise(y.shape, dtype, 2))
         reconstruct_helices(dtype)
         resample_images(dtype)
+        register_images()
     return calls
 
 

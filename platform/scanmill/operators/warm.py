@@ -34,6 +34,7 @@ def compile_kernels(device: str = "cpu") -> list[str]:
         op.H(op(ones))
     _warm_helix(device)
     _warm_resampling(device)
+    _warm_registration(device)
     return sorted(KERNELS)
 
 
@@ -67,6 +68,28 @@ def _warm_resampling(device: str) -> None:
             out = xp_of(image).empty_like(image)
             n_runs, run = runs_of(out)
             kernel(n_runs, image, matrix, shifts, dtype.type(0), run, out)
+
+
+def _warm_registration(device: str) -> None:
+    """The kernels of deformable registration, whose measures are algorithms: one voxel more than a window."""
+    from scanmill.kernels import forces, smoothing, warping, windows
+
+    def ones(*shape: int) -> Any:
+        return to_device(np.ones(shape, np.float32), device)
+
+    image, field, moments, equations = ones(2, 4, 4), ones(3, 2, 4, 4), ones(6, 2, 4, 4), ones(9, 2, 4, 4)
+    n, run = runs_of(image)
+    warping.WARP(n, image, ones(3, 4), field, run, image, image)
+    warping.COMPOSE(n, field, field, np.float32(1), run, ones(3, 2, 4, 4))
+    warping.REFINE(n, field, ones(3), run, ones(3, 2, 4, 4))
+    warping.DETERMINANT(n, field, run, image)
+    smoothing.ALONG(8, ones(8, 4), ones(2), 1, ones(8, 4))
+    smoothing.ACROSS(8, ones(2, 4, 4), ones(2), 1, 4, ones(2, 4, 4))
+    windows.MERGE_ROW(8, image, image, image, 1, moments)
+    windows.MERGE_ACROSS(2, moments, 1, 4, ones(2, 8, 4), ones(6, 2, 4, 4))
+    forces.CORRELATION(n, moments, image, image, image, image, ones(2), 1, run, equations, ones(n, 3))
+    forces.DIFFERENCE(n, image, image, image, image, run, equations, ones(n, 3))
+    forces.SOLVE(n, equations, np.float32(1), run, field, ones(n))
 
 
 def _operators(device: str) -> list[LinearOperator]:

@@ -17,7 +17,7 @@ from scanmill.errors import InputError, SpecError
 Metric = Literal["auto", "lncc", "squared_lncc", "ratio", "ssd"]
 WINDOWS = (3, 2)
 """Voxels of a correlation's window to either side: at the finest level, and at all others."""
-SAME_CONTRAST = 0.8
+SAME_CONTRAST = 0.95
 """The part of the squared local correlation that must be positive, for the contrast to be taken as the same."""
 INVERTED = 0.5
 
@@ -36,8 +36,8 @@ def choose(beginning: Beginning, metric: str) -> Choice:
         raise SpecError("unknown metric of deformable registration", expected=get_args(Metric), got=metric)
     note = ""
     if metric in ("auto", "lncc"):
-        looked_at = beginning.levels[max(len(beginning.levels) - 2, 0)]
-        same = same_contrast(looked_at, beginning.field_at(looked_at))
+        finest = beginning.levels[-1]  # coarser ones see the outline more than what is inside
+        same = same_contrast(finest, beginning.field_at(finest))
         note = f"{same:.0%} of the squared local correlation is positive"
         if metric == "lncc" and same < INVERTED:
             raise InputError("bright lies on dark: a signed local correlation cannot work", got=note, do="take `ratio`")

@@ -43,8 +43,9 @@ class Smoothness:
 class DemonsSmoothness(Smoothness):
     """The same for demons: ``step`` smooths the step itself, and no voxel's is longer than ``longest``."""
 
-    step: Sequence[float] = (1.0,)
-    field: Sequence[float] = (1.5,)
+    step: Sequence[float] = (1.5,)
+    field: Sequence[float] = (0.7,)
+    longest: float = 0.5
 
     def newton(self, measure: Measure, reading: Reading, level: int) -> Array:
         """Every voxel's own step."""
