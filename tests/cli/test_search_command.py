@@ -13,7 +13,6 @@ from scanmill.cohort import Cohort
 from scanmill.data import Labels, Volume
 from scanmill.io.nifti import read_nifti, write_nifti
 from scanmill.retrieval import Index
-from scanmill.retrieval.answers import complete_table
 from scanmill.steps.contract import Context, Row
 from scanmill.steps.table import find_step
 
@@ -126,7 +125,8 @@ def regions(place):
 def test_a_box_or_a_mask_finds_its_own_region(regions, number):
     image = regions / f"image{number}.nii.gz"
     box = f"{10 + number},8,2,12,12,2"
-    for words in (("--region", box), ("--mask", regions / f"mask{number}.nii.gz"), ("--mask", regions / f"mask{number}.nii.gz", "--label", "1")):  # fmt: skip
+    mask = ("--mask", regions / f"mask{number}.nii.gz")
+    for words in (("--region", box), mask, (*mask, "--label", "1")):
         first = asked(regions / "regions.index", image, *words)["answers"][0]
         assert (first["row_key"], first["kind"], first["shows"]) == (f"r{number}", "region", f"region lesion {box}")
 
@@ -176,9 +176,31 @@ def test_what_cannot_be_asked_is_said(regions, place, findable):
         assert (found.exit_code, told in " ".join(found.output.split())) == (code, True), (words, found.output)
 
 
-def test_partial_answers_are_told(place, monkeypatch):
-    search = Index.search
-    monkeypatch.setattr(Index, "search", lambda *a, **k: complete_table(search(*a, **k), complete=False))
+def test_shards_answer_as_one_and_say_when_one_is_away(place):
     path = noisy_png(place / "noisy.png", "parallel-full-0")
-    assert "partial: a shard of the index is away" in scanmill("search", "live.index", path).stdout
-    assert asked("live.index", path)["complete"] is False
+    assert scanmill("index", "split", "live.index", place / "shards", "-n", 3).exit_code == 0
+    ours, theirs = (asked(folder, path)["answers"] for folder in (place / "shards", "live.index"))
+    assert [one["image_id"] for one in ours] == [one["image_id"] for one in theirs]
+    np.testing.assert_allclose([one["score"] for one in ours], [one["score"] for one in theirs], atol=1e-5)
+    away = next(shard for shard in sorted((place / "shards").iterdir()) if len(Index.open(shard)))
+    gone = set(Index.open(away).entries()["row_key"].to_pylist())
+    (away / "index.json").rename(place / "index.json")
+    told = asked(place / "shards", path)
+    assert told["complete"] is False
+    assert {one["row_key"] for one in told["answers"]} == {f"parallel-full-{n}" for n in range(6)} - gone
+    assert "partial: a shard of the index is away" in scanmill("search", place / "shards", path).stdout
+    (place / "index.json").rename(away / "index.json")
+    assert asked(place / "shards", path)["complete"]
+    for shard in (place / "shards").iterdir():
+        (shard / "index.json").unlink()
+    assert scanmill("search", place / "shards", path).exit_code == 4
+
+
+def test_local_matching_orders_the_answers_anew(place):
+    path = noisy_png(place / "noisy.png", "parallel-full-1", noise=0.0)
+    plain, matched = asked("live.index", path), asked("live.index", path, "--rerank")
+    assert {one["row_key"] for one in plain["answers"]} == {one["row_key"] for one in matched["answers"]}
+    assert [one["rank"] for one in matched["answers"]] == [1, 2, 3, 4, 5, 6]
+    assert matched["answers"][0]["row_key"] == "parallel-full-1"
+    away = asked("live.index", path, "--rerank", "--runs", place)
+    assert [one["row_key"] for one in away["answers"]] == [one["row_key"] for one in plain["answers"]]

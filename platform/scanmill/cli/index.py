@@ -107,6 +107,24 @@ def snapshot(
 
 
 @app.command()
+def split(
+    index: IndexPath,
+    folder: Annotated[Path, typer.Argument(help="Where the shards go; empty or absent.")],
+    n: Annotated[int, typer.Option("-n", min=2, max=1000, help="How many shards.")] = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Deal the entries out to several indexes, which `scanmill search` asks together.
+
+    Example: [bold]scanmill index split ct.index ct.shards -n 4[/bold]
+    """
+    from scanmill.cli.open_index import split_index
+    from scanmill.retrieval import Index
+
+    sizes = [len(shard) for shard in split_index(Index.open(index), folder, n)]
+    print_json({"entries": sizes}) if as_json else say("{}: {} entries", folder, " + ".join(map(str, sizes)))
+
+
+@app.command()
 def info(index: IndexPath, as_json: AsJson = False) -> None:
     """Say what an index holds.
 

@@ -12,8 +12,8 @@ from scanmill.cli.shell import AsJson, plural, print_json, print_table, say
 from scanmill.errors import SpecError
 
 if TYPE_CHECKING:
+    from scanmill.cli.open_index import OpenIndex
     from scanmill.cli.query import Query
-    from scanmill.retrieval import Index
 
 MOST_ASKED = 10_000
 SPARE = 20
@@ -40,7 +40,8 @@ def search(
     every: Annotated[bool, typer.Option("--every-entry", help="Also several answers from one row.")] = False,
     save_cohort: Annotated[Path | None, typer.Option(help="Write the rows that were found as a cohort.")] = None,
     montage: Annotated[Path | None, typer.Option(help="Write query and answers as a picture.")] = None,
-    runs: Annotated[str, typer.Option(help="Where the run folders are (cohorts, pictures).")] = "runs",
+    by_points: Annotated[bool, typer.Option("--rerank", help="Order the answers by local matching too.")] = False,
+    runs: Annotated[str, typer.Option(help="Where the run folders are (cohorts, pictures, --rerank).")] = "runs",
     as_json: AsJson = False,
 ) -> None:
     """Find the images that show what this one shows. The patient's own images are left out.
@@ -48,9 +49,9 @@ def search(
     Example: [bold]scanmill search ct.index scan.nii.gz --region 210,180,40,30,30,6 -k 5 --montage found.png[/bold]
     """
     from scanmill.cli.answers import cohort_of
-    from scanmill.retrieval import Index
+    from scanmill.cli.open_index import open_index
 
-    opened = Index.open(index)
+    opened = open_index(index)
     if not len(opened):
         raise SpecError("the index is empty", where=index.name, do="`scanmill index add` brings entries of runs")
     queries = _queries(opened, image, {"region": region, "mask": mask, "label": label, "plane": plane})
@@ -58,12 +59,12 @@ def search(
     for query in queries:
         own = None if same_patient else patient or query.patient
         found, whole = ask(opened, query, k, where=where, kinds=kind, patient=own, every=every)
-        answers += found
+        answers += _reranked(query, found, runs) if by_points else found
         complete &= whole
     if save_cohort:
         cohort_of(answers, runs).write(save_cohort)
     if as_json:
-        print_json({"complete": complete, "metric": opened.manifest.metric, "answers": answers})
+        print_json({"complete": complete, "metric": opened.metric, "answers": answers})
     else:
         _tell(answers, complete=complete, k=k, n_queries=len(queries), n_entries=len(opened))
     if montage:
@@ -71,7 +72,7 @@ def search(
 
 
 def ask(
-    index: Index,
+    index: OpenIndex,
     query: Query,
     k: int,
     *,
@@ -91,15 +92,21 @@ def ask(
     return [{**line, "query": query.name, "shows": words_of(line)} for line in lines], answers.complete
 
 
-def _kinds_for(index: Index, query: Query) -> list[str]:
+def _kinds_for(index: OpenIndex, query: Query) -> list[str]:
     """A region asks regions, a slice slices, a volume series; a picture is found as either, and where an index has
     nothing of the kind, everything answers."""
     likely = {"region": ["region"], "slice": ["slice", "series"], "series": ["series"]}[query.kind]
-    there = index.info()["kinds"]
+    there = index.kinds()
     return [kind for kind in likely if kind in there] or list(there)
 
 
-def _queries(index: Index, image: Path, told: dict[str, Any]) -> list[Query]:
+def _reranked(query: Query, answers: list[Any], runs: str) -> list[Any]:
+    from scanmill.cli.rerank import rerank
+
+    return rerank(query, answers, runs)
+
+
+def _queries(index: OpenIndex, image: Path, told: dict[str, Any]) -> list[Query]:
     from scanmill.cli.query import queries_of_cohort, query_of
     from scanmill.cohort import Cohort
 
