@@ -6,15 +6,20 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from shutil import copytree
 
 import pytest
 
+from found_scans import KINDS
 from raw_scans import scanmill, write_job
 from scanmill.algorithms.features import default_embedding
 from scanmill.algorithms.features.named import embedding_text
 from scanmill.cli.index_listener import IndexListener
 from scanmill.engine.events import RunEvent
+from scanmill.engine.outcome import Artifact, Outcome
+from scanmill.engine.run_folder import RunFolder
+from scanmill.engine.stage_cohort import results_of
 from scanmill.retrieval import Index
 
 ROWS = [f"parallel-full-{n}" for n in range(6)]
@@ -132,6 +137,59 @@ def test_what_the_listener_missed_comes_when_the_stage_ends(run, tmp_path):
     assert listener.close()
     assert contents(tmp_path / "late.index") == contents("live.index")
     assert not [thread for thread in threading.enumerate() if thread.name == "scanmill-index"]
+
+
+def test_a_finished_row_is_in_the_index_within_seconds(run, tmp_path):
+    files = results_of(RunFolder.open(run), "images").files_of(ROWS[3])
+    artifacts = tuple(Artifact(f["role"], f["path"], f["reader"], f["bytes"], f["sha256"]) for f in files)
+    listener = IndexListener(str(run), tmp_path / "a.index")
+    told = {"stage": "images", "row_keys": (ROWS[3],), "outcome": Outcome(artifacts=artifacts)}
+    listener.on_event(RunEvent("unit", run.name, 0.0, state="done", **told))
+    begun = time.monotonic()
+    while not (tmp_path / "a.index" / "index.json").exists() or not len(Index.open(tmp_path / "a.index")):
+        assert time.monotonic() - begun < 30
+        time.sleep(0.05)
+    assert Index.open(tmp_path / "a.index").entries()["row_key"].to_pylist() == [ROWS[3]]
+    assert listener.close()
+    (entry,) = [one for one in contents("live.index")[0] if one["row_key"] == ROWS[3]]
+    assert contents(tmp_path / "a.index")[0] == [entry]
+
+
+LEARNED = """
+name: learned
+stages:
+  - name: images
+    steps: [ct.prepare, {use: ct.reconstruct, params: {method: fbp}}, save]
+  - name: learn
+    kind: reduce
+    from: ${images}
+    steps:
+      - embedding.moments
+      - embedding.fit: {n_components: 4}
+      - {use: save, in: {image: embedding}, params: {output: embedding}}
+  - name: visits
+    kind: groups
+    by: [what, patient_key]
+    from: ${images}
+    with: {embedding: "${learn.embedding}"}
+    steps: [embed, {use: save, in: {image: entries}, params: {output: entries}}]
+"""
+
+
+def test_an_embedding_is_learned_by_one_stage_and_used_by_another(run, tmp_path):
+    (tmp_path / "learned.yaml").write_text(LEARNED)
+    places = ("--out", tmp_path / "runs", "--index", tmp_path / "l.index")
+    words = ("run", tmp_path / "learned.yaml", "--cohort", "cohort.parquet", "--workers", "0", *places)
+    found = scanmill(*words)
+    assert found.exit_code == 0, found.output
+    index = Index.open(tmp_path / "l.index")
+    assert (index.embedding().projection.kind, index.embedding().dimension) == ("pca", 4)
+    assert sorted(index.entries()["row_key"].to_pylist()) == [f"{KINDS[n % 3]}/patient-{n}" for n in (0, 3, 1, 4, 2, 5)]
+    (folder,) = [path for path in (tmp_path / "runs").iterdir() if (path / "run.json").is_file()]
+    assert scanmill("index", "build", tmp_path / "again.index", folder).exit_code == 0
+    assert contents(tmp_path / "again.index") == contents(tmp_path / "l.index")
+    mixed = scanmill("index", "add", "live.index", folder)
+    assert "another embedding" in mixed.output
 
 
 SLOWLY = """

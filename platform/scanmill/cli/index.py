@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,12 @@ from scanmill.cli.search import IndexPath
 from scanmill.cli.shell import AsJson, plural, print_json, print_table, say
 from scanmill.cli.telling import size
 from scanmill.errors import SpecError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from scanmill.cli.index_update import IndexWriter
+    from scanmill.cli.run_entries import RunEntries
 
 app = typer.Typer(no_args_is_help=True, help="Make, fill, look at and measure indexes of images.")
 
@@ -159,26 +165,16 @@ def _fill(index: Path, runs: Iterable[str], as_json: bool) -> None:
     from rich.console import Console
     from rich.progress import Progress
 
-    from scanmill.cli.index_update import IndexWriter
     from scanmill.cli.run_entries import RunEntries
 
     console = Console(stderr=True)
     written = strangers = images = 0
     with Progress(console=console, transient=True, disable=as_json or not console.is_terminal) as bar:
         for run in runs:
-            entries = RunEntries(run)
-            described = [one for stage in entries.stages for one in entries.of_stage(stage)]
-            if not described:
-                raise SpecError("the run has described no image", where=entries.run_id,
-                                do="its job needs the steps `embed` and `save`")  # fmt: skip
-            task, writer = bar.add_task(entries.run_id, total=len(described)), IndexWriter(index, entries)
-            missing = writer.missing(described)
-            for start in range(0, len(missing), ROWS_AT_ONCE):
-                writer.write(missing[start : start + ROWS_AT_ONCE])
-                bar.update(task, completed=len(described) - len(missing) + start)
-            entries.close()
+            with RunEntries(run) as entries:
+                n, writer = _fill_from(index, entries, bar)
             written, strangers = written + writer.written, strangers + writer.strangers
-            images += len(missing) - writer.strangers
+            images += n - writer.strangers
     if strangers and not written:
         raise SpecError("the run's entries come from another embedding", where=index.name, got=f"{strangers} images")
     if as_json:
@@ -188,6 +184,22 @@ def _fill(index: Path, runs: Iterable[str], as_json: bool) -> None:
     if strangers:
         say("[yellow]left out[/yellow], since another embedding made them: {}", plural(strangers, "image"))
     say("Next: scanmill search {} IMAGE", index)
+
+
+def _fill_from(index: Path, entries: RunEntries, bar: Progress) -> tuple[int, IndexWriter]:
+    """Write what the index lacks of a run; of how many images, and the writer with its counts."""
+    from scanmill.cli.index_update import IndexWriter
+
+    described = [one for stage in entries.stages for one in entries.of_stage(stage)]
+    if not described:
+        raise SpecError("the run has described no image", where=entries.run_id,
+                        do="its job needs the steps `embed` and `save`")  # fmt: skip
+    task, writer = bar.add_task(entries.run_id, total=len(described)), IndexWriter(index, entries)
+    missing = writer.missing(described)
+    for start in range(0, len(missing), ROWS_AT_ONCE):
+        bar.update(task, completed=len(described) - len(missing) + start)
+        writer.write(missing[start : start + ROWS_AT_ONCE])
+    return len(missing), writer
 
 
 def _tell_info(index: Path, facts: dict[str, Any], as_json: bool) -> None:

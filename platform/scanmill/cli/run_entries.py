@@ -49,6 +49,12 @@ class RunEntries:
         self.folder = RunFolder.open(uri)
         self._staged = tempfile.TemporaryDirectory(prefix="scanmill-entries-")
 
+    def __enter__(self) -> RunEntries:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
     @cached_property
     def run_id(self) -> str:
         """The run's id."""
