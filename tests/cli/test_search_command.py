@@ -85,7 +85,8 @@ def test_every_row_of_a_cohort_is_asked_without_its_own_patient(place, findable)
     scanmill(
         "search", "live.index", noisy_png(place / "a.png", "parallel-full-0"), "--save-cohort", place / "c.parquet"
     )
-    from scanmill.cohort.results import results_as_cohort
+    from scanmill.cohort.identity import patient_key, site_secret
+from scanmill.cohort.results import results_as_cohort
 
     results_as_cohort(run / "stages/images/results.parquet", str(run)).write(place / "images.parquet")
     told = asked("live.index", place / "images.parquet", "-k", 1)
@@ -103,7 +104,8 @@ def regions(place):
     index = Index.create(place / "regions.index", embed.params().found())
     import pyarrow as pa
 
-    from scanmill.retrieval.entry_table import entry_table
+    from scanmill.retrieval.entries import as_column
+from scanmill.retrieval.entry_table import entry_table
 
     for number in range(3):
         rng = np.random.default_rng(number)
@@ -141,6 +143,19 @@ def test_a_dicom_series_a_slice_of_it_and_one_of_its_files(regions):
     assert len(several) == 4
     single = asked(index, sorted((regions / "dicom").iterdir())[0])["answers"][0]
     assert (single["row_key"], single["kind"]) == ("r1", "slice")
+
+
+def test_a_dicom_image_does_not_find_its_own_patient(regions, monkeypatch):
+    monkeypatch.setenv("SCANMILL_SITE_SECRET", "a secret of thirty-two characters")
+    index = Index.open(regions / "regions.index")
+    table = index.entries("row_key = 'r1'")
+    key = patient_key(site_secret(), "MRN-4711")
+    own = table.set_column(table.column_names.index("patient_key"), "patient_key", pa.repeat(key, len(table)))
+    index.update(own.append_column("vector", as_column(index.vectors(table["image_id"].to_pylist()))))
+    found = asked(regions / "regions.index", regions / "dicom")["answers"]
+    assert {one["row_key"] for one in found} == {"r0", "r2"}
+    found = asked(regions / "regions.index", regions / "dicom", "--same-patient")["answers"]
+    assert (found[0]["row_key"], len(found)) == ("r1", 3)
 
 
 def test_what_cannot_be_asked_is_said(regions, place, findable):

@@ -17,8 +17,10 @@ from scanmill.steps.embedding_params import EmbeddingParams
 from scanmill.steps.expected import expect, optional
 from scanmill.steps.sizes import image_voxels
 
-SECONDS_PER_PLANE = 0.03
+SECONDS_PER_PLANE, VOXELS_PER_SECOND = 0.005, 2e7
+"""Measured on one core: a plane of 512² in 0.013 s, a volume of 128 × 256² in 0.5 s."""
 BYTES_PER_VOXEL = 40
+BYTES_PER_ENTRY = 4096
 
 
 class EmbedParams(EmbeddingParams):
@@ -63,9 +65,8 @@ def _regions(image: Volume, labels: Labels | None, params: EmbedParams, ctx: Con
 def _predict(columns: Mapping[str, Any], params: EmbedParams, device: str) -> Prediction:
     voxels, planes = image_voxels(columns), int(columns.get("size_z") or columns.get("n_rows") or 1)
     n = 1 + planes // params.every
-    dimension = 4 * 1024
-    seconds = 0.05 + n * SECONDS_PER_PLANE + voxels / 2e7
-    return Prediction(seconds, 0 if device == "cpu" else BYTES_PER_VOXEL * voxels, n * dimension)
+    seconds = 0.05 + n * SECONDS_PER_PLANE + voxels / VOXELS_PER_SECOND
+    return Prediction(seconds, 0 if device == "cpu" else BYTES_PER_VOXEL * voxels, n * BYTES_PER_ENTRY)
 
 
 STEP = Step(

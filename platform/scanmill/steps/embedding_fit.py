@@ -14,7 +14,7 @@ from scanmill.arrays import HostArray
 from scanmill.data import Volume
 from scanmill.errors import InputError
 from scanmill.steps.contract import Context, Output, Params, Port, Prediction, Reduction, Step
-from scanmill.steps.embed import SECONDS_PER_PLANE
+from scanmill.steps.embed import SECONDS_PER_PLANE, VOXELS_PER_SECOND
 from scanmill.steps.embedding_params import EmbeddingParams
 from scanmill.steps.expected import expect, require_finite
 from scanmill.steps.sizes import image_voxels
@@ -108,7 +108,7 @@ def _features(image: Volume, embedding: Embedding, every: int) -> list[HostArray
 
 def _predict_moments(columns: Mapping[str, Any], params: MomentsParams, device: str) -> Prediction:
     planes = int(columns.get("size_z") or columns.get("n_rows") or 1)
-    return Prediction(0.1 + SECONDS_PER_PLANE * planes / params.every + image_voxels(columns) / 2e7)
+    return Prediction(0.1 + SECONDS_PER_PLANE * planes / params.every + image_voxels(columns) / VOXELS_PER_SECOND)
 
 
 def _predict(columns: Mapping[str, Any], params: Params, device: str) -> Prediction:
