@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
 
@@ -10,9 +11,13 @@ from dicom_builder import classic_series, oblique
 from raw_scans import scanmill
 from scanmill.cli.answers import image_of
 from scanmill.cohort import Cohort
+from scanmill.cohort.identity import patient_key, site_secret
+from scanmill.cohort.results import results_as_cohort
 from scanmill.data import Labels, Volume
 from scanmill.io.nifti import read_nifti, write_nifti
 from scanmill.retrieval import Index
+from scanmill.retrieval.entries import as_column
+from scanmill.retrieval.entry_table import entry_table
 from scanmill.steps.contract import Context, Row
 from scanmill.steps.table import find_step
 
@@ -82,12 +87,6 @@ def test_a_table_a_montage_and_a_cohort(place):
 
 def test_every_row_of_a_cohort_is_asked_without_its_own_patient(place, findable):
     (run,) = [path for path in (findable / "runs").iterdir() if (path / "run.json").is_file()]
-    scanmill(
-        "search", "live.index", noisy_png(place / "a.png", "parallel-full-0"), "--save-cohort", place / "c.parquet"
-    )
-    from scanmill.cohort.identity import patient_key, site_secret
-from scanmill.cohort.results import results_as_cohort
-
     results_as_cohort(run / "stages/images/results.parquet", str(run)).write(place / "images.parquet")
     told = asked("live.index", place / "images.parquet", "-k", 1)
     pairs = {(one["query"], one["row_key"]) for one in told["answers"]}
@@ -102,11 +101,6 @@ def regions(place):
     embed = find_step("embed")
     grid = oblique((6, 40, 40), seed=2, spacing=(1.0, 1.0, 2.0))
     index = Index.create(place / "regions.index", embed.params().found())
-    import pyarrow as pa
-
-    from scanmill.retrieval.entries import as_column
-from scanmill.retrieval.entry_table import entry_table
-
     for number in range(3):
         rng = np.random.default_rng(number)
         voxels, mask = rng.normal(100, 10, grid.shape), np.zeros(grid.shape, np.uint8)
