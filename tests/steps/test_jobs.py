@@ -15,6 +15,7 @@ CARDS = {
     "ct_limited_angle": "htc2022",
     "ct_parallel_counts": "tooth",
     "ct_cone_head": "phantom",
+    "ct_search": "phantom",
     "ct_sparse_view": "phantom",
     "ct_transmission_counts": "phantom",
     "mr_radial_cs": "phantom_trajectory",
