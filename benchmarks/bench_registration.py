@@ -71,7 +71,7 @@ def judged(case, seeds, threads, peers, spacing_mm=2.0):
             print(f"{pair.title}, {tool}: {told}", flush=True)
     facts = [*scene_facts(scenes)]
     if spacing_mm > 1:
-        facts += repeated(case, scenes[0], threads)
+        facts += repeated([t for t in (case.ours, case.rival) if _wanted(t, peers)], scenes[0], threads)
     return lines(case, rows, failures, facts)
 
 

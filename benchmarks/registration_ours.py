@@ -21,13 +21,14 @@ def deformable(fixed, moving, clock):
 
 
 def _rigid(fixed, moving):
-    from scanmill.algorithms.registration import register_linear
+    from scanmill.algorithms.registration.linear import register_linear
 
     return register_linear(fixed, moving, model="rigid").transform
 
 
 def _deformable(fixed, moving):
-    from scanmill.algorithms.registration import register_deformable, register_linear
+    from scanmill.algorithms.registration.deformable import register_deformable
+    from scanmill.algorithms.registration.linear import register_linear
 
     start = register_linear(fixed, moving, model="affine").transform
     return register_deformable(fixed, moving, start=start).transform

@@ -67,7 +67,19 @@ def lines(case, rows, failures, facts):
                for tool, found in rows.items() if found}  # fmt: skip
     table = [_line(case, tool, rows.get(tool, []), medians) for tool in case.tools if rows.get(tool)]
     failed = [f"- {tool}: {told}" for tool, told in failures]
-    return [f"## {case.title}", "", *facts, "", *failed, *_reached(case, medians), "", HEAD, "|---" * 13 + "|", *table, ""]
+    return [
+        f"## {case.title}",
+        "",
+        *facts,
+        "",
+        *failed,
+        *_reached(case, medians),
+        "",
+        HEAD,
+        "|---" * 13 + "|",
+        *table,
+        "",
+    ]
 
 
 def _values(one):
@@ -113,17 +125,19 @@ def best_affine(scene):
     return Affine(solved[:3].T, solved[3])
 
 
-def repeated(case, scene, threads):
-    """Whether a second run and one with one thread give the same, for us and for greedy: mm over the brain."""
+def repeated(tools, scene, threads):
+    """Whether a second run and one with one thread give the same, over the brain."""
     brain = np.asarray(scene.mask.array, bool)
-    for tool in (case.ours, case.rival):
+    for tool in tools:
         try:
             first, again, alone = (run(tool, scene, n).coordinates[brain] for n in (threads, threads, 1))
         except PeerError as told:
             yield f"- {tool}, run again: {told}"
             continue
         told = [
-            "the same to the bit" if np.array_equal(first, other) else f"apart by up to {np.abs(first - other).max():.2g} mm"
+            "the same to the bit"
+            if np.array_equal(first, other)
+            else f"apart by up to {np.abs(first - other).max():.2g} mm"
             for other in (again, alone)
         ]
         yield f"- {tool}, run again: {told[0]}; with one thread: {told[1]}"
