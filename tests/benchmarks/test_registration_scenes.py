@@ -1,4 +1,4 @@
-"""The benchmark's pairs: the known map takes fixed voxels to their like, and the judge tells a map's distance from it."""
+"""The benchmark's pairs: their known map takes voxels to their like, and the judge tells how far a map is from it."""
 
 import os
 import sys
