@@ -11,7 +11,9 @@ import pytest
 import laws
 from scanmill.algorithms.reconstruction.helical import wfbp
 from scanmill.algorithms.registration.deformable import register_deformable
+from scanmill.algorithms.registration.measures import measure_of
 from scanmill.algorithms.registration.resample import resample
+from scanmill.algorithms.registration.samples import Samples
 from scanmill.data import Labels, Projections, Volume
 from scanmill.geometry import ScanGeometry, VolumeGeometry
 from scanmill.kernels import (
@@ -22,6 +24,7 @@ from scanmill.kernels import (
     planar,
     rays,
     resampling,
+    similarity,
     smoothing,
     voxel_runs,
     voxels,
@@ -42,6 +45,7 @@ MODULES = {
         planar,
         rays,
         resampling,
+        similarity,
         smoothing,
         voxel_runs,
         voxels,
@@ -105,6 +109,19 @@ def register_images():
         register_deformable(fixed, moving, metric=metric, factors=(2, 1), max_iterations=(1, 1))
 
 
+def compare_images(dtype):
+    """Both families of similarity and their slopes, with samples that lie outside."""
+    rng = np.random.default_rng(5)
+    points, values = rng.uniform(-3, 3, (3, 600)).astype(dtype), rng.uniform(0, 31, 600).astype(dtype)
+    image = rng.uniform(0, 31, (4, 5, 6)).astype(dtype)
+    matrix = np.column_stack([np.eye(3), (2.5, 2.0, 1.5)])
+    for metric in ("nmi", "ncc"):
+        measure = measure_of(metric, Samples(points, values, np.zeros(3), 256), image)
+        measure.value(matrix)
+        measure.slopes()
+        measure.information()
+
+
 def calls_of(dtype):
     """Every kernel call of those operators: (kernel, number of owners, arguments before the call, after it)."""
     calls = []
@@ -126,6 +143,7 @@ def calls_of(dtype):
         reconstruct_helices(dtype)
         resample_images(dtype)
         register_images()
+        compare_images(dtype)
     return calls
 
 

@@ -35,6 +35,7 @@ def compile_kernels(device: str = "cpu") -> list[str]:
     _warm_helix(device)
     _warm_resampling(device)
     _warm_registration(device)
+    _warm_similarity(device)
     return sorted(KERNELS)
 
 
@@ -90,6 +91,23 @@ def _warm_registration(device: str) -> None:
     forces.CORRELATION(n, moments, image, image, image, image, ones(2), 1, run, equations, ones(n, 3))
     forces.DIFFERENCE(n, image, image, image, image, run, equations, ones(n, 3))
     forces.SOLVE(n, equations, np.float32(1), run, field, ones(n))
+
+
+def _warm_similarity(device: str) -> None:
+    """What linear registration asks of two images: eight samples, one owner."""
+    from scanmill.kernels import similarity
+
+    def ones(*shape: int, dtype: Any = np.float32) -> Any:
+        return to_device(np.ones(shape, dtype), device)
+
+    points, seen, bins, values, scores = ones(3, 8), ones(4, 8), ones(8, dtype=np.uint8), ones(8), ones(8)
+    similarity.LOOK(1, points, ones(3, 4), ones(4, 4, 4), 8, seen)
+    similarity.JOINT(1, bins, seen, 8, ones(1, 4, 6))
+    similarity.TABLE_SCORES(1, bins, seen, ones(4, 5), 8, scores)
+    similarity.MOMENTS(1, values, seen, 8, ones(1, similarity.N_MOMENTS))
+    similarity.LINE_SCORES(1, values, seen, ones(3), 8, scores)
+    similarity.PULL(1, points, seen, scores, 8, ones(1, similarity.N_PULL))
+    similarity.INFORMATION(1, points, seen, scores, 8, ones(1, similarity.N_INFORMATION))
 
 
 def _operators(device: str) -> list[LinearOperator]:
