@@ -61,12 +61,11 @@ def test_a_known_bend_is_found(method):
     assert quality.end > quality.start
     assert quality.jacobian_min > 0.05
     assert quality.folded == 0
+    if method in ("svf", "syn"):
+        check_way_back(found)
 
 
-@pytest.mark.parametrize("method", ["svf", "syn"])
-def test_there_and_back(method):
-    fixed, moving = pair()
-    found = register_deformable(fixed, moving, method=method, start=START)
+def check_way_back(found):
     points = GRID.voxel_points()
     inside = points[np.linalg.norm(points, axis=-1) < 20]
     back = found.inverse.map(found.transform.map(inside))
@@ -121,11 +120,13 @@ def test_a_field_as_a_start():
 def test_the_same_bytes_for_one_thread_and_two(method):
     fixed, moving = pair(contrast=lambda v: -v if method == "greedy" else v)
     fields = []
-    for n in (1, 2, 2):
+    for n in (1, 2):
         with threads(n):
-            found = register_deformable(fixed, moving, method=method, start=START, max_iterations=(2, 2, 2))
+            found = register_deformable(
+                fixed, moving, method=method, start=START, factors=(2, 1), max_iterations=(1, 2)
+            )
         fields.append((found.transform.parts[1].array.tobytes(), found.quality))
-    assert fields[0] == fields[1] == fields[2]
+    assert fields[0] == fields[1]
 
 
 def test_the_callback_sees_every_look_and_can_stop():
