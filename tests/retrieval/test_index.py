@@ -128,6 +128,14 @@ def test_there_is_one_writer(index):
     assert len(index) == 301
 
 
+def test_writers_in_turn_lose_nothing(index):
+    writers = [index, Index.open(index.folder)]
+    for i in range(6):
+        assert writers[i % 2].add(some_entries(2, start=2000 + 2 * i)) == 2
+    assert contents(writers[0]) == contents(writers[1])
+    assert len(writers[0]) == 312
+
+
 def test_searches_see_whole_commits_while_entries_come_and_go(index):
     """Batches of ten come and go together; no search ever sees a part of one."""
     batches = [some_entries(10, start=1000 + 10 * i, batch=[i] * 10) for i in range(20)]

@@ -260,7 +260,7 @@ class Index:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         with self._changing, writer_lock(self.folder, self._wait_s):
-            self._current()
+            self._follow()
             segments.sweep(self.folder, self.manifest)
             yield
 
@@ -274,10 +274,11 @@ class Index:
         return self._state
 
     def _follow(self) -> None:
-        seen = _signature(self.folder)
-        if seen == self._seen:
+        """Read what is committed, and follow it: by what is new where it goes on from here, else from the start."""
+        seen, manifest = _signature(self.folder), read_manifest(self.folder)
+        if manifest == self.manifest:
+            self._seen = seen
             return
-        manifest = read_manifest(self.folder)
         delta = None
         if manifest.generation > self.manifest.generation:
             delta = _unless_replaced(lambda: read_delta(self.folder, self.manifest, manifest), self.folder, manifest)
@@ -332,6 +333,7 @@ def _own(patients: Sequence[str | None] | str | None, n: int) -> Sequence[str | 
 
 
 def _signature(folder: Path) -> Any:
+    """What tells a search that there was a commit; a writer reads the manifest itself."""
     try:
         facts = (folder / manifests.NAME).stat()
     except OSError:

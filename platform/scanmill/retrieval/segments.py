@@ -59,7 +59,7 @@ def damage(folder: Path, segment: Segment) -> str | None:
 def sweep(folder: Path, manifest: Manifest) -> None:
     """Remove what no commit names: the rest of a writer that died, and what compaction has replaced."""
     named = {segment.name for segment in (*manifest.entries, *manifest.removed)}
-    for pattern in ("entries-*.parquet", "removed-*.parquet", ".*.parquet.*", ".index.json.*"):
+    for pattern in ("entries-*.parquet", "removed-*.parquet", ".*.parquet.*", ".*.json.*"):
         for path in folder.glob(pattern):
             if path.name not in named:
                 path.unlink(missing_ok=True)

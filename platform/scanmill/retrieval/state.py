@@ -132,7 +132,7 @@ def _built(delta: Delta) -> State:
         raise SpecError("an entry stands twice in the index", do="restore it from a snapshot")
     vectors = np.concatenate(kept) if len(kept) > 1 else kept[0] if kept else _none(delta.manifest)
     master = _master(delta.manifest, contents.numbers, vectors)
-    return State(delta.manifest, contents, master)
+    return State(delta.manifest, contents, master, changed=len(contents))
 
 
 def _master(manifest: Manifest, numbers: HostArray, vectors: HostArray) -> Master:
