@@ -106,7 +106,7 @@ class RunEntries:
     def embedding(self, entries: Entries) -> Embedding:
         """What made the entries: by their description, or as the run has learned and saved it."""
         told = json.loads(entries.description)
-        if told.get("projection") is None:
+        if told.get("projection") is None and not any(part.get("model") for part in told["parts"]):
             return Embedding.from_dict(told)
         for path in self._saved_embeddings():
             found = read_embedding(self._stage(path))

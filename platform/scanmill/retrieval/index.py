@@ -11,7 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
-from scanmill.algorithms.features import Embedding, Projection
+from scanmill.algorithms.features import Embedding
+from scanmill.algorithms.features.named import embedding_text, read_embedding
 from scanmill.arrays import HostArray
 from scanmill.cohort import parquet
 from scanmill.cohort.select import matching_rows
@@ -30,7 +31,7 @@ from scanmill.retrieval.shared_lock import SharedLock
 from scanmill.retrieval.state import Delta, State, advance, load_state, read_delta, rebuilt, wants_rebuilding
 from scanmill.retrieval.writer_lock import writer_lock
 
-PROJECTION = "projection.npz"
+EMBEDDING = "embedding.json"
 LARGEST_K = 10_000
 MOST_QUERIES = 1_000_000
 SAVED_AFTER = 10_000, 0.1
@@ -81,9 +82,8 @@ class Index:
             raise SpecError("a dimension out of bounds", expected=f"1 to {MOST_DIMENSIONS}", got=embedding.dimension)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise SpecError("an index needs a folder of its own", where=folder.name, got="something is there already")
-        projection = getattr(embedding, "projection", None)
-        if projection is not None:
-            parquet.write_bytes(folder / PROJECTION, projection.to_bytes())
+        if isinstance(embedding, Embedding):
+            parquet.write_bytes(folder / EMBEDDING, embedding_text(embedding).encode())
         Manifest(embedding.to_dict(), embedding.digest, embedding.dimension, metric, method).write(folder)
         return cls(folder)
 
@@ -117,12 +117,10 @@ class Index:
 
     def embedding(self) -> Embedding:
         """The embedding whose vectors these are; SpecError where the index was made for one of another kind."""
-        path = self.folder / PROJECTION
-        known = Projection.from_bytes(path.read_bytes()) if path.is_file() and not path.is_symlink() else None
-        embedding = Embedding.from_dict(self.manifest.embedding, known)
-        if embedding.digest != self.manifest.digest:
-            raise SpecError("the embedding of the index is damaged", where=self.folder.name)
-        return embedding
+        path = self.folder / EMBEDDING
+        if path.is_symlink() or not path.is_file():
+            raise SpecError("the index does not tell its embedding", where=self.folder.name)
+        return read_embedding(path, self.manifest.digest)
 
     def entries(self, where: str | None = None, kinds: Collection[str] | None = None) -> pa.Table:
         """The live entries without their vectors, those that a condition and a choice of kinds leave."""

@@ -23,7 +23,7 @@ def copy_index(source: Path, target: Path, manifest: Manifest) -> None:
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise SpecError("a snapshot needs a folder of its own", where=target.name, got="something is there already")
     names = [segment.name for segment in (*manifest.entries, *manifest.removed)]
-    for name in (*names, *(path.name for path in source.glob("projection.npz"))):
+    for name in (*names, *(path.name for path in source.glob("embedding.json"))):
         with storage_faults(name), (source / name).open("rb") as stream, parquet.atomic(target / name) as copy:
             shutil.copyfileobj(stream, copy, COPY_BYTES)
     for segment in (*manifest.entries, *manifest.removed):

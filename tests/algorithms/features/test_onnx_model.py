@@ -8,6 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 from scipy.ndimage import correlate
 
 from scanmill.algorithms.features import CanonicalGrid, Embedding, OnnxModel, Part
+from scanmill.algorithms.features.named import embedding_from_text, embedding_text
 from scanmill.errors import InputError, SpecError
 
 KERNELS = np.random.default_rng(0).normal(size=(4, 3, 3, 3)).astype(np.float32)
@@ -57,6 +58,9 @@ def test_a_network_is_a_part_of_an_embedding():
     assert again(IMAGE).tobytes() == embed(IMAGE).tobytes()
     with pytest.raises(SpecError, match="network that it was written with"):
         Embedding.from_dict(fields)
+    told = embedding_from_text(embedding_text(embed))
+    assert told.digest == embed.digest
+    assert told(IMAGE).tobytes() == embed(IMAGE).tobytes()
 
 
 def test_the_digest_sees_the_weights_and_the_input():

@@ -11,8 +11,9 @@ from typing import Any
 
 from scanmill.algorithms.features.default import default_embedding
 from scanmill.algorithms.features.embedding import Embedding
+from scanmill.algorithms.features.onnx_model import OnnxModel
 from scanmill.algorithms.features.projection import Projection
-from scanmill.errors import SpecError
+from scanmill.errors import InputError, SpecError
 
 LARGEST_TEXT = 2**28
 """A longer one is not looked into."""
@@ -28,9 +29,15 @@ def embedding_of(told: str | Mapping[str, Any]) -> Embedding:
 
 
 def embedding_text(embedding: Embedding) -> str:
-    """One JSON document with everything in it, the projection too; the same embedding gives the same text."""
-    learned = None if embedding.projection is None else base64.b64encode(embedding.projection.to_bytes()).decode()
-    fields = {"digest": embedding.digest, "embedding": embedding.to_dict(), "projection_npz": learned}
+    """One JSON document with everything in it, projection and networks too; the same embedding gives the same text."""
+    learned = None if embedding.projection is None else _packed(embedding.projection.to_bytes())
+    networks = [
+        {"onnx": _packed(one.content), "n_axes": one.n_axes, "mean": one.mean, "std": one.std}
+        for one in dict.fromkeys(part.model for part in embedding.parts)
+        if one is not None
+    ]
+    fields: dict[str, Any] = {"digest": embedding.digest, "embedding": embedding.to_dict(), "projection_npz": learned}
+    fields |= {"networks": networks}
     return json.dumps(fields, indent=1, sort_keys=True) + "\n"
 
 
@@ -58,9 +65,19 @@ def embedding_from_text(text: str) -> Embedding:
         fields = json.loads(text)
         packed, told, digest = fields["projection_npz"], fields["embedding"], fields["digest"]
         learned = None if packed is None else Projection.from_bytes(base64.b64decode(packed, validate=True))
-    except (ValueError, TypeError, KeyError, binascii.Error) as error:
+        networks = [_network(one) for one in fields["networks"]]
+    except (ValueError, TypeError, KeyError, binascii.Error, InputError) as error:
         raise SpecError("this is no file of an embedding", do="the step embedding.fit writes one") from error
-    embedding = Embedding.from_dict(told, learned)
+    embedding = Embedding.from_dict(told, learned, networks)
     if embedding.digest != digest:
         raise SpecError("an embedding's file does not fit its digest", expected=digest, got=embedding.digest)
     return embedding
+
+
+def _packed(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+def _network(fields: Mapping[str, Any]) -> OnnxModel:
+    content = base64.b64decode(fields["onnx"], validate=True)
+    return OnnxModel(content, int(fields["n_axes"]), tuple(fields["mean"]), tuple(fields["std"]))
