@@ -64,8 +64,8 @@ def _check(method: str, factors: Sequence[int], max_iterations: Sequence[int]) -
         raise SpecError("unknown deformable registration", expected=" or ".join(get_args(Method)), got=method)
     if len(factors) != len(max_iterations) or min(factors, default=0) < 1 or min(max_iterations) < 1:
         raise SpecError("every level needs a factor and iterations", got=(tuple(factors), tuple(max_iterations)))
-    if list(factors) != sorted(factors, reverse=True):
-        raise SpecError("levels go from coarse to fine", expected="falling factors", got=tuple(factors))
+    if list(factors) != sorted(factors, reverse=True) or factors[-1] != 1:
+        raise SpecError("levels go from coarse to fine", expected="falling factors, the last 1", got=tuple(factors))
 
 
 def _found(

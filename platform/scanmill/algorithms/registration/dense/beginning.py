@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scanmill.algorithms.registration.dense.field import in_voxels, refined, warped
+from scanmill.algorithms.registration.dense.field import in_voxels, refined, share, warped
 from scanmill.algorithms.registration.dense.level import Box, Level, levels_of, object_box
 from scanmill.arrays import Array, to_host, xp_of
 from scanmill.data import Labels, Volume
@@ -17,12 +17,11 @@ from scanmill.errors import InputError
 
 @dataclass(frozen=True, eq=False)
 class Beginning:
-    """The ``levels``, what is linear in the start, or the ``field`` that it is on the finest level, and the overlap."""
+    """The ``levels``, what is linear in the start, or the ``field`` that it is on the finest level."""
 
     levels: list[Level]
     linear: Affine | None
     field: Array | None
-    overlap: float
 
     def field_at(self, level: Level) -> Array:
         """The field to begin with at a level."""
@@ -55,13 +54,14 @@ def begin(
         box = object_box(to_host(fixed.array), inside)
     levels = levels_of(fixed, moving, np.eye(4) if affine is None else affine, weight, box, factors, common=common)
     linear = None if start is None or affine is None else Affine.from_affine(affine)
-    return Beginning(levels, linear, field, _overlap(levels[-1], field))
+    if min(float(level.weight.sum(dtype=np.float64)) for level in levels) == 0:
+        raise InputError("the mask vanishes at the coarsest level", got=f"factors {tuple(factors)}", do="begin finer")
+    _check_overlap(levels[-1], field)
+    return Beginning(levels, linear, field)
 
 
-def _overlap(level: Level, field: Array | None) -> float:
-    """The part of the voxels that count and lie in the moving image."""
+def _check_overlap(level: Level, field: Array | None) -> None:
+    """Some of the voxels that count lie in the moving image."""
     _, inside = warped(level, refined(None, None, level) if field is None else field)
-    overlap = float((inside * level.weight).sum(dtype=np.float64) / level.weight.sum(dtype=np.float64))
-    if overlap == 0:
+    if share(inside, level) == 0:
         raise InputError("the images do not overlap", do="start with a linear registration")
-    return overlap

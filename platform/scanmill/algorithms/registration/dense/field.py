@@ -25,6 +25,11 @@ def warped(level: Level, field: Array) -> tuple[Array, Array]:
     return out, inside
 
 
+def share(inside: Array, level: Level) -> float:
+    """Of the voxels that count, those that are ``inside``."""
+    return float((inside * level.weight).sum(dtype=np.float64) / level.weight.sum(dtype=np.float64))
+
+
 def composed(field: Array, step: Array, scale: float = 1.0) -> Array:
     """First ``scale`` times ``step``, then ``field``."""
     out = xp_of(field).empty_like(field)
@@ -69,12 +74,16 @@ def least_determinant(field: Array) -> float:
     return float(determinants(field).min())
 
 
-def in_millimetres(field: Array, level: Level, grid: VolumeGeometry) -> DisplacementField:
-    """The finest level's field on the whole fixed ``grid``, at rest where the level was cut out."""
-    vectors: HostArray = np.zeros((*grid.shape, 3), np.float32)
-    matrix = grid.index_to_point[:3, :3]
-    vectors[level.box] = np.moveaxis(to_host(field), 0, -1) @ matrix.T.astype(np.float32)
-    return DisplacementField(vectors, grid)
+def continued(field: Array, level: Level, grid: VolumeGeometry) -> Array:
+    """The finest level's field on the whole fixed ``grid``: its edge goes on where the level was cut out."""
+    beyond = [(cut.start, n - cut.stop) for cut, n in zip(level.box, grid.shape, strict=True)]
+    return xp_of(field).pad(field, [(0, 0), *beyond], mode="edge")
+
+
+def in_millimetres(field: Array, grid: VolumeGeometry) -> DisplacementField:
+    """A field on the whole fixed ``grid`` as displacements in mm."""
+    matrix = grid.index_to_point[:3, :3].astype(np.float32)
+    return DisplacementField(np.ascontiguousarray(np.moveaxis(to_host(field), 0, -1) @ matrix.T), grid)
 
 
 def in_voxels(displacement: Array, grid: VolumeGeometry) -> HostArray:

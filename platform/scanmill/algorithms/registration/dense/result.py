@@ -6,13 +6,20 @@ import numpy as np
 
 from scanmill.algorithms.registration.dense.beginning import Beginning
 from scanmill.algorithms.registration.dense.choice import Choice
-from scanmill.algorithms.registration.dense.field import composed, determinants, in_millimetres
+from scanmill.algorithms.registration.dense.field import (
+    composed,
+    continued,
+    determinants,
+    in_millimetres,
+    share,
+    warped,
+)
 from scanmill.algorithms.registration.dense.level import Level
 from scanmill.algorithms.registration.dense.progress import Outcome
 from scanmill.algorithms.registration.dense.svf import exponential
 from scanmill.algorithms.registration.quality import Quality
 from scanmill.algorithms.registration.registration import Registration
-from scanmill.arrays import Array
+from scanmill.arrays import Array, xp_of
 from scanmill.data import Volume
 from scanmill.data.transforms import Transform, VelocityField
 
@@ -21,16 +28,17 @@ def registration_of(
     outcome: Outcome, fixed: Volume, beginning: Beginning, choice: Choice, *, velocity: bool
 ) -> Registration:
     """The field, or the velocity, after which the linear start is applied; with the way back where there is one."""
-    level = beginning.levels[-1]
-    there, back = outcome.field, outcome.inverse
-    moved = in_millimetres(there, level, fixed.geometry)
-    forward: Transform = VelocityField(moved.array, fixed.geometry) if velocity else moved
+    level, grid = beginning.levels[-1], fixed.geometry
+    there, back = continued(outcome.field, level, grid), None
+    moved = in_millimetres(there, grid)
+    forward: Transform = VelocityField(moved.array, grid) if velocity else moved
     inverse = forward.inverse() if velocity else None
     if velocity:
-        there, back = exponential(outcome.field), exponential(-outcome.field)
-    elif back is not None:
-        inverse = in_millimetres(back, level, fixed.geometry)
-    quality = _quality(there, back, outcome, beginning, choice, min(fixed.geometry.spacing))
+        there, back = exponential(there), exponential(-there)
+    elif outcome.inverse is not None:
+        back = continued(outcome.inverse, level, grid)
+        inverse = in_millimetres(back, grid)
+    quality = _quality(there, back, outcome, beginning, choice, min(grid.spacing))
     linear = beginning.linear
     if linear is None:
         return Registration(forward, quality, inverse)
@@ -40,26 +48,35 @@ def registration_of(
 def _quality(
     there: Array, back: Array | None, outcome: Outcome, beginning: Beginning, choice: Choice, step_mm: float
 ) -> Quality:
+    """Of the displacements on the whole fixed grid, which are those that are given back."""
+    level = beginning.levels[-1]
     det = determinants(there)
-    better = outcome.end > outcome.start
+    folded = float((det <= 0).mean())
+    reason = outcome.reason or ("the field folds" if folded else "")
+    kept = outcome.end >= outcome.start  # images that begin on each other cannot gain
     return Quality(
         choice.metric,
         outcome.start,
         outcome.end,
-        overlap=beginning.overlap,
-        inverse_consistency_mm=None if back is None else _consistency(there, back, beginning.levels[-1], step_mm),
+        overlap=share(warped(level, _cut(there, level))[1], level),
+        inverse_consistency_mm=None if back is None else _consistency(there, back, level, step_mm),
         jacobian_min=float(det.min()),
         jacobian_max=float(det.max()),
-        folded=float((det <= 0).mean()),
-        converged=better and not outcome.reason,
-        reason=outcome.reason or ("" if better else "the images did not become more alike"),
+        folded=folded,
+        converged=kept and not reason,
+        reason=reason or ("" if kept else "the images became less alike"),
         note=choice.note,
     )
 
 
+def _cut(field: Array, level: Level) -> Array:
+    """A field of the whole grid where the level is, in one piece."""
+    return xp_of(field).ascontiguousarray(field[(slice(None), *level.box)])
+
+
 def _consistency(there: Array, back: Array, level: Level, step_mm: float) -> float:
     """The RMS distance in mm of the voxels that count from themselves after the way there and back."""
-    off = composed(back, there)
+    off = _cut(composed(back, there), level)
     lengths = [step_mm / scale for scale in level.scales]
     squares = sum((length * off[axis]) ** 2 for axis, length in enumerate(lengths)) * level.weight
     return float((squares.sum(dtype=np.float64) / level.weight.sum(dtype=np.float64)) ** 0.5)
