@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from scanmill.algorithms.registration.levels import scaled
 from scanmill.algorithms.registration.resample import resample
-from scanmill.arrays import Array, HostArray, xp_of
+from scanmill.arrays import Array, HostArray, ndimage_of, xp_of
 from scanmill.data import Volume
 from scanmill.data.transforms import Affine
 from scanmill.errors import SpecError
@@ -13,15 +14,18 @@ from scanmill.errors import SpecError
 SIGNED = ("ssd", "ncc", "lncc")
 """Measures for which bright must be bright."""
 LEAST_AGREEMENT = 0.3
-"""Of `agreement`; measured on aligned brains: about 0.8 for one contrast seen twice, below 0 for an inverted one."""
+"""Of `agreement`; measured on aligned brains of 4 mm: 0.86 for one contrast with a bias, -0.73 for an inverted one."""
+BODY = 0.2
+"""Values above this part of the range belong to the body."""
+FEW = 100
+"""Voxels: fewer of the body in both images say nothing."""
 
 
 def agreement(fixed: Volume, moving: Volume, affine: HostArray) -> float:
-    """How far bright to dark runs the same way in two images that lie roughly on each other, from -1 to 1.
+    """How far bright in one image is bright in the other, -1 to 1, where the two lie roughly on each other.
 
-    The correlation of their gradients, sum grad f . grad m / sqrt(sum |grad f|^2 sum |grad m|^2), over the voxels of
-    ``fixed`` whose neighbours all lie in ``moving`` under the 4x4 matrix ``affine`` (fixed to moving points). Only
-    edges count, so that a bias field, or the air around a head, says nothing.
+    It is the correlation over the body's inside in both, without its rim: the air around a head is dark in nearly every
+    image, and would hide that the head's contrast is inverted. ``affine`` is the 4x4 matrix from fixed to moving points.
 
     >>> from scanmill.geometry import VolumeGeometry
     >>> image = Volume(np.random.default_rng(1).random((8, 8, 8), np.float32), VolumeGeometry((8, 8, 8)))
@@ -29,17 +33,15 @@ def agreement(fixed: Volume, moving: Volume, affine: HostArray) -> float:
     -1.0
     """
     xp = xp_of(fixed.array)
-    seen = resample(_real(moving), fixed.geometry, Affine.from_affine(affine), outside=float("nan")).array
-    across = together = theirs = 0.0
-    for axis in (a for a in range(3) if fixed.geometry.shape[a] > 2):
-        ours, other = (_central(array, axis) for array in (_real(fixed).array, seen))
-        valid = xp.isfinite(other)
-        f, m = (xp.where(valid, part, 0).astype(np.float64) for part in (ours, other))
-        step = fixed.geometry.spacing[2 - axis]
-        across, together, theirs = (
-            total + float((a * b).sum()) / step**2 for total, a, b in ((across, f, m), (together, f, f), (theirs, m, m))
-        )
-    return across / float(np.sqrt(max(together * theirs, 1e-300)))
+    theirs = moving.with_array(scaled(moving.array.astype(np.float32), 1.0))
+    f = scaled(fixed.array.astype(np.float32), 1.0)
+    m = resample(theirs, fixed.geometry, Affine.from_affine(affine), outside=float("nan")).array
+    inside = _without_rim((f > BODY) & (m > BODY))
+    if int(inside.sum()) < FEW:
+        inside = xp.isfinite(m)
+    f, m = (part[inside].astype(np.float64) for part in (f, m))
+    f, m = f - f.mean(), m - m.mean()
+    return float((f * m).sum() / xp.sqrt(xp.maximum((f * f).sum() * (m * m).sum(), 1e-300)))
 
 
 def check_contrast(metric: str, found: float) -> None:
@@ -47,16 +49,15 @@ def check_contrast(metric: str, found: float) -> None:
     if metric in SIGNED and found < LEAST_AGREEMENT:
         raise SpecError(
             f"{metric} asks for images of one contrast",
-            expected=f"gradients that agree by {LEAST_AGREEMENT} or more",
+            expected=f"a correlation within the body of at least {LEAST_AGREEMENT}",
             got=round(found, 3),
             do="take nmi, mi or mind",
         )
 
 
-def _real(image: Volume) -> Volume:
-    return image.with_array(image.array.astype(np.float32, copy=False))
-
-
-def _central(array: Array, axis: int) -> Array:
-    rows = xp_of(array).moveaxis(array, axis, 0)
-    return rows[2:] - rows[:-2]
+def _without_rim(inside: Array) -> Array:
+    """Eroded by one voxel, in a plane along its two axes."""
+    around = np.zeros((3, 3, 3), bool)
+    around[1, 1, :] = around[1, :, 1] = True
+    around[:, 1, 1] |= inside.shape[0] > 1
+    return ndimage_of(inside).binary_erosion(inside, xp_of(inside).asarray(around))

@@ -15,24 +15,29 @@ LEAST_OVERLAP = 0.25
 """Of the fixed image's voxels in the moving one."""
 LEAST_SIMILARITY = {"ncc": 0.2, "mi": 0.02, "nmi": 1.005}
 """Below it the images know next to nothing of each other."""
+CHANCE = {"mi": 480.0, "nmi": 80.0}
+"""What a histogram of 32 x 32 bins makes of n samples without any relation, times n: 31^2 / 2 nats (Miller, 1955)."""
 LARGEST_SCALE = 2.0
 """A body does not grow or shrink more along any direction."""
 ALLOWED_APART = 1.0
 """The way there and back may miss by this many voxels."""
 
 
-def judged(quality: Quality, *, step_mm: float, last_step_mm: float, affine: HostArray | None = None) -> Quality:
+def judged(
+    quality: Quality, *, step_mm: float, last_step_mm: float, affine: HostArray | None = None, n_samples: int = 10**9
+) -> Quality:
     """The quality with its verdict: every reason to distrust it, or none.
 
     ``last_step_mm`` is the length of the climb's last step, ``step_mm`` the edge of a voxel.
     """
-    reasons = [reason for reason in _doubts(quality, step_mm, last_step_mm, affine) if reason]
+    least = LEAST_SIMILARITY.get(quality.metric, -np.inf) + CHANCE.get(quality.metric, 0.0) / max(n_samples, 1)
+    reasons = [reason for reason in _doubts(quality, least, step_mm, last_step_mm, affine) if reason]
     return replace(quality, converged=not reasons, reason="; ".join(reasons))
 
 
-def _doubts(quality: Quality, step_mm: float, last_step_mm: float, affine: HostArray | None) -> list[str]:
+def _doubts(quality: Quality, least: float, step_mm: float, last_step_mm: float, affine: HostArray | None) -> list[str]:
     sizes = np.ones(3) if affine is None else np.linalg.svd(affine[:3, :3], compute_uv=False)
-    least, apart = LEAST_SIMILARITY.get(quality.metric, -np.inf), quality.inverse_consistency_mm
+    apart = quality.inverse_consistency_mm
     return [
         _when(not quality.end >= quality.start, f"{quality.metric} did not grow beyond its value at the start"),
         _when(quality.end < least, f"{quality.metric} is only {quality.end:.4g}: the images have little in common"),
