@@ -18,11 +18,11 @@ class Rung:
 
 
 def climbed_ladder(rungs: list[Rung]) -> Registration:
-    """The first of the tries that can be trusted; if none can, the last doubted one with all their reasons.
+    """The first of the tries that can be trusted; if none can, the least doubted one with all their reasons.
 
-    ``note`` of its quality tells what was tried before and why that was not enough. A try that a SpecError refuses, for
-    a contrast that its measure does not suit, is passed over like a doubted one; InputError is the images' own fault and
-    ends the climb. Raises ConvergenceError where every try was refused.
+    ``note`` of its quality tells what was tried before and why that was not enough. A try that a SpecError refuses,
+    for a contrast that its measure does not suit, is passed over like a doubted one; an InputError is the images' own
+    fault and ends the climb. Raises ConvergenceError where every try was refused.
     """
     told: list[str] = []
     best: Registration | None = None

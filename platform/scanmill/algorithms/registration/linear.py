@@ -80,7 +80,10 @@ def register_linear(
         apart = apart_mm(transform, _way_back(finest, metric, model, affine), fixed.geometry) if both_ways else None
     volume = float(np.linalg.det(affine[:3, :3]))
     quality = Quality(metric, before, after, measure.inside, apart, volume, volume, float(volume <= 0))
-    return Registration(transform, judged(quality, step_mm=finest.step, last_step_mm=top.last_step, affine=affine))
+    verdict = judged(
+        quality, step_mm=finest.step, last_step_mm=top.last_step, affine=affine, n_samples=len(measure.samples)
+    )
+    return Registration(transform, verdict)
 
 
 def _check_metric(metric: str) -> None:

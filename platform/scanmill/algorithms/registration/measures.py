@@ -97,7 +97,7 @@ class Histogram(_Looked):
         self.run(self.kernels.JOINT, self.bins, self.seen, self.samples.run, counts)
         joint = to_host(counts).sum(axis=0, dtype=np.float64)
         self.n = joint.sum()
-        self.inside = float(self.n) / max(len(self.samples), 1)
+        self.inside = min(1.0, float(self.n) / max(len(self.samples), 1))
         if self.n <= 0:
             return -np.inf
         self.joint = joint / self.n
