@@ -17,6 +17,7 @@ from scanmill.algorithms.registration.samples import Samples
 from scanmill.data import Labels, Projections, Volume
 from scanmill.geometry import ScanGeometry, VolumeGeometry
 from scanmill.kernels import (
+    banded,
     columns,
     forces,
     helix,
@@ -39,6 +40,7 @@ from scanmill.operators.wavelet import WaveletOp
 MODULES = {
     module.__name__.rpartition(".")[2]: module
     for module in (
+        banded,
         columns,
         forces,
         helix,
@@ -105,8 +107,8 @@ def register_images():
     """One look at two levels with every measure; registration computes in float32 only."""
     grid = VolumeGeometry((9, 18, 17))
     fixed, moving = (Volume(laws.noise(grid.shape, np.float32, seed), grid) for seed in (5, 6))
-    for metric in ("ssd", "squared_lncc"):
-        register_deformable(fixed, moving, metric=metric, factors=(2, 1), max_iterations=(1, 1))
+    for method, metric in (("greedy", "ssd"), ("ffd", "squared_lncc")):
+        register_deformable(fixed, moving, method=method, metric=metric, factors=(2, 1), max_iterations=(1, 1))
 
 
 def compare_images(dtype):

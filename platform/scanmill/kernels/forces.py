@@ -168,6 +168,25 @@ def _solve(n: int, equations: Any, damping: Any, run: int, out: Any, largest: An
         solve(owner, equations, damping, run, out, largest)
 
 
+@compiled
+def multiply(owner: int, equations: Any, field: Any, run: int, out: Any) -> None:
+    """A run of A times a field (3, z, y, x)."""
+    k, j, first, end = run_of(owner, run, out.shape)
+    for i in range(first, end):
+        x, y, z = field[0, k, j, i], field[1, k, j, i], field[2, k, j, i]
+        xy, xz, yz = equations[4, k, j, i], equations[5, k, j, i], equations[7, k, j, i]
+        out[0, k, j, i] = equations[3, k, j, i] * x + xy * y + xz * z
+        out[1, k, j, i] = xy * x + equations[6, k, j, i] * y + yz * z
+        out[2, k, j, i] = xz * x + yz * y + equations[8, k, j, i] * z
+
+
+@driver
+def _multiply(n: int, equations: Any, field: Any, run: int, out: Any) -> None:
+    for owner in prange(n):
+        multiply(owner, equations, field, run, out)
+
+
 CORRELATION = Kernel("forces.correlation", correlation, _correlation)
 DIFFERENCE = Kernel("forces.difference", difference, _difference)
 SOLVE = Kernel("forces.solve", solve, _solve)
+MULTIPLY = Kernel("forces.multiply", multiply, _multiply)

@@ -73,7 +73,7 @@ def _warm_resampling(device: str) -> None:
 
 def _warm_registration(device: str) -> None:
     """The kernels of deformable registration, whose measures are algorithms: one voxel more than a window."""
-    from scanmill.kernels import forces, smoothing, warping, windows
+    from scanmill.kernels import banded, forces, smoothing, warping, windows
 
     def ones(*shape: int) -> Any:
         return to_device(np.ones(shape, np.float32), device)
@@ -91,6 +91,8 @@ def _warm_registration(device: str) -> None:
     forces.CORRELATION(n, moments, image, image, image, image, ones(2), 1, run, equations, ones(n, 3))
     forces.DIFFERENCE(n, image, image, image, image, run, equations, ones(n, 3))
     forces.SOLVE(n, equations, np.float32(1), run, field, ones(n))
+    forces.MULTIPLY(n, equations, field, run, ones(3, 2, 4, 4))
+    banded.BANDED(8, ones(2, 4, 4), ones(4, 1), to_device(np.zeros(4, np.int32), device), 4, ones(2, 4, 4))
 
 
 def _warm_similarity(device: str) -> None:

@@ -7,7 +7,9 @@ from typing import Literal, get_args
 
 from scanmill.algorithms.registration.dense.beginning import Beginning, begin
 from scanmill.algorithms.registration.dense.choice import Metric, choose
+from scanmill.algorithms.registration.dense.free_form import CELL, free_form
 from scanmill.algorithms.registration.dense.greedy import DemonsSmoothness, MeasureOf, greedy
+from scanmill.algorithms.registration.dense.lattice import Lattice
 from scanmill.algorithms.registration.dense.pair import check_pair
 from scanmill.algorithms.registration.dense.progress import Callback, Outcome
 from scanmill.algorithms.registration.dense.result import registration_of
@@ -18,7 +20,7 @@ from scanmill.data import Labels, Volume
 from scanmill.data.transforms import Transform
 from scanmill.errors import SpecError
 
-Method = Literal["greedy", "demons", "svf", "syn"]
+Method = Literal["greedy", "demons", "svf", "syn", "ffd"]
 
 
 def register_deformable(
@@ -36,12 +38,13 @@ def register_deformable(
     """The transform from ``fixed`` points to ``moving`` ones that makes the images alike, ``start`` (affine) included.
 
     ``greedy`` composes small smooth steps; ``demons`` does too, each voxel on its own; ``svf`` adds them up to a
-    velocity, with an exact way back; ``syn`` moves both images to a middle, with a way back.
+    velocity, with an exact way back; ``syn`` moves both images to a middle, with a way back; ``ffd`` bends a lattice of
+    B-splines, the most accurate where the true map is smooth.
 
     ``metric``: ``lncc`` is the local correlation of images whose contrast is the same; ``ratio`` gives the fixed image
     the moving one's colours before, for any other contrast that is a function of the fixed one's; ``squared_lncc``
-    also takes a contrast that is locally inverted; ``ssd`` is for equal intensities; ``auto`` takes ``lncc`` or
-    ``ratio`` by the correlation's sign.
+    also takes a contrast that is locally inverted; ``mind`` compares self-similarities; ``ssd`` is for equal
+    intensities; ``auto`` takes ``lncc`` or ``ratio`` by the correlation's sign.
     Only voxels in ``fixed_mask`` count, if there is one. At each level the fixed image is thinned out by one of
     ``factors``. The result is bit-identical for any number of threads; nothing folds.
 
@@ -51,12 +54,13 @@ def register_deformable(
     """
     _check(method, factors, max_iterations)
     check_pair(fixed, moving, fixed_mask)
-    beginning = begin(fixed, moving, start, fixed_mask, factors, common=metric == "ssd")
+    beginning = begin(fixed, moving, start, fixed_mask, factors, common=metric == "ssd", whole=method == "ffd")
     if beginning.field is not None and method not in ("greedy", "demons"):
         raise SpecError(f"{method} starts from an affine transform", got=type(start).__name__, do="take `greedy`")
     choice = choose(beginning, metric)
-    outcome = _found(method, beginning, choice.measure_of, max_iterations, callback)
-    return registration_of(outcome, fixed, beginning, choice, velocity=method == "svf")
+    lattice = Lattice.over(fixed.geometry, CELL) if method == "ffd" else None
+    outcome = _found(method, beginning, choice.measure_of, max_iterations, lattice, callback)
+    return registration_of(outcome, fixed, beginning, choice, velocity=method == "svf", lattice=lattice)
 
 
 def _check(method: str, factors: Sequence[int], max_iterations: Sequence[int]) -> None:
@@ -73,9 +77,12 @@ def _found(
     beginning: Beginning,
     measure_of: MeasureOf,
     max_iterations: Sequence[int],
+    lattice: Lattice | None,
     callback: Callback | None,
 ) -> Outcome:
     levels = beginning.levels
+    if lattice is not None:
+        return free_form(levels, lattice, measure_of, max_iterations, callback=callback)
     if method == "svf":
         return stationary_velocity(levels, measure_of, max_iterations, callback=callback)
     if method == "syn":

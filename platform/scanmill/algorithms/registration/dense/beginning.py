@@ -36,10 +36,12 @@ def begin(
     factors: Sequence[int],
     *,
     common: bool = False,
+    whole: bool = False,
 ) -> Beginning:
     """Levels through an affine ``start``, cut out around the object; any other start becomes a field on the whole grid.
 
-    With ``common`` both images keep one scale of intensities. Raises InputError where the images do not overlap.
+    With ``whole`` nothing is cut out, with ``common`` both images keep one scale of intensities. Raises InputError
+    where the images do not overlap.
     """
     inside = None if mask is None else to_host(mask.array) != 0
     weight = np.ones(fixed.geometry.shape, np.float32) if inside is None else inside.astype(np.float32)
@@ -50,7 +52,7 @@ def begin(
     if affine is None and start is not None:
         begun = DisplacementField.sampled(start, fixed.geometry)
         field = xp_of(fixed.array).asarray(in_voxels(begun.array, fixed.geometry))
-    else:
+    elif not whole:
         box = object_box(to_host(fixed.array), inside)
     levels = levels_of(fixed, moving, np.eye(4) if affine is None else affine, weight, box, factors, common=common)
     linear = None if start is None or affine is None else Affine.from_affine(affine)

@@ -10,11 +10,12 @@ from scanmill.algorithms.registration.dense.difference import SquaredDifference
 from scanmill.algorithms.registration.dense.greedy import MeasureOf
 from scanmill.algorithms.registration.dense.level import Level
 from scanmill.algorithms.registration.dense.measure import Measure
+from scanmill.algorithms.registration.dense.mind import SelfSimilarity
 from scanmill.algorithms.registration.dense.recoloured import RecolouredCorrelation
 from scanmill.arrays import Array
 from scanmill.errors import InputError, SpecError
 
-Metric = Literal["auto", "lncc", "squared_lncc", "ratio", "ssd"]
+Metric = Literal["auto", "lncc", "squared_lncc", "ratio", "mind", "ssd"]
 WINDOWS = (3, 2)
 """Voxels of a correlation's window to either side: at the finest level, and at all others."""
 SAME_CONTRAST = 0.95
@@ -56,6 +57,8 @@ def _measures(metric: str, finest: Level) -> MeasureOf:
         half = WINDOWS[0] if level is finest else WINDOWS[1]
         if metric == "ssd":
             return SquaredDifference(level)
+        if metric == "mind":
+            return SelfSimilarity(level)
         if metric == "ratio":
             return RecolouredCorrelation(level, half=half)
         return LocalCorrelation(level, half=half, signed=metric == "lncc")

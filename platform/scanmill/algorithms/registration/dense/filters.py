@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from scanmill.arrays import Array, HostArray, is_device_array, xp_of
@@ -18,10 +20,21 @@ def gaussian(arrays: Array, sigmas: tuple[float, float, float], scratch: Array, 
 
     Beyond the edges there is nothing, or with ``edge`` the outermost voxel again. An axis with one voxel stays.
     """
+    taps = [taps_of(sigma) if sigma > LEAST_SIGMA else None for sigma in sigmas]
+    return filtered(arrays, taps, scratch, edge=edge)
+
+
+def box(arrays: Array, half: int, scratch: Array) -> Array:
+    """The mean over ``half`` voxels to every side; the edge goes on."""
+    return filtered(arrays, [np.full(half + 1, 1 / (2 * half + 1))] * 3, scratch, edge=True)
+
+
+def filtered(arrays: Array, taps: Sequence[HostArray | None], scratch: Array, *, edge: bool) -> Array:
+    """``arrays`` (c, z, y, x) through half a symmetric filter for each of x, y and z, None leaves an axis as it is."""
     there, back = arrays, scratch
-    for axis, sigma in zip((3, 2, 1), sigmas, strict=True):
-        if sigma > LEAST_SIGMA and arrays.shape[axis] > 1:
-            _filter(there, xp_of(arrays).asarray(taps_of(sigma), arrays.dtype), axis, back, edge=edge)
+    for axis, half in zip((3, 2, 1), taps, strict=True):
+        if half is not None and arrays.shape[axis] > 1:
+            _filter(there, xp_of(arrays).asarray(half, arrays.dtype), axis, back, edge=edge)
             there, back = back, there
     return there
 

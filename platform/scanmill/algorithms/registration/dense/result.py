@@ -14,35 +14,52 @@ from scanmill.algorithms.registration.dense.field import (
     share,
     warped,
 )
+from scanmill.algorithms.registration.dense.lattice import Lattice, Splines
 from scanmill.algorithms.registration.dense.level import Level
 from scanmill.algorithms.registration.dense.progress import Outcome
 from scanmill.algorithms.registration.dense.svf import exponential
 from scanmill.algorithms.registration.quality import Quality
 from scanmill.algorithms.registration.registration import Registration
-from scanmill.arrays import Array, xp_of
+from scanmill.arrays import Array, to_host, xp_of
 from scanmill.data import Volume
-from scanmill.data.transforms import Transform, VelocityField
+from scanmill.data.transforms import DisplacementField, Transform, VelocityField
+from scanmill.geometry import VolumeGeometry
 
 
 def registration_of(
-    outcome: Outcome, fixed: Volume, beginning: Beginning, choice: Choice, *, velocity: bool
+    outcome: Outcome,
+    fixed: Volume,
+    beginning: Beginning,
+    choice: Choice,
+    *,
+    velocity: bool = False,
+    lattice: Lattice | None = None,
 ) -> Registration:
-    """The field, or the velocity, after which the linear start is applied; with the way back where there is one."""
-    level, grid = beginning.levels[-1], fixed.geometry
-    there, back = continued(outcome.field, level, grid), None
-    moved = in_millimetres(there, grid)
-    forward: Transform = VelocityField(moved.array, grid) if velocity else moved
-    inverse = forward.inverse() if velocity else None
-    if velocity:
-        there, back = exponential(there), exponential(-there)
-    elif outcome.inverse is not None:
-        back = continued(outcome.inverse, level, grid)
-        inverse = in_millimetres(back, grid)
+    """The field, or the velocity or free form, after which the linear start is applied; with the way back if known."""
+    level, grid, found = beginning.levels[-1], fixed.geometry, outcome.field
+    forward: Transform
+    back, inverse = None, None
+    if lattice is not None:
+        there, forward = Splines(lattice, level).values(found), lattice.transform(to_host(found))
+    elif velocity:
+        speed = continued(found, level, grid)
+        there, back = exponential(speed), exponential(-speed)
+        forward = VelocityField(in_millimetres(speed, grid).array, grid)
+        inverse = forward.inverse()
+    else:
+        there, forward = _field(found, level, grid)
+        back, inverse = (None, None) if outcome.inverse is None else _field(outcome.inverse, level, grid)
     quality = _quality(there, back, outcome, beginning, choice, min(grid.spacing))
     linear = beginning.linear
     if linear is None:
         return Registration(forward, quality, inverse)
     return Registration(linear @ forward, quality, None if inverse is None else inverse @ linear.inverse())
+
+
+def _field(found: Array, level: Level, grid: VolumeGeometry) -> tuple[Array, DisplacementField]:
+    """On the whole grid, in voxels and in mm."""
+    whole = continued(found, level, grid)
+    return whole, in_millimetres(whole, grid)
 
 
 def _quality(
