@@ -138,7 +138,7 @@ def test_writers_in_turn_lose_nothing(index):
 
 def test_searches_see_whole_commits_while_entries_come_and_go(index):
     """Batches of ten come and go together; no search ever sees a part of one."""
-    batches = [some_entries(10, start=1000 + 10 * i, batch=[i] * 10) for i in range(20)]
+    batches = [some_entries(10, start=1000 + 10 * i, batch=[i] * 10) for i in range(12)]
     seen, done = [], threading.Event()
 
     def look():

@@ -78,7 +78,8 @@ def _ranked(
     order = np.argsort(farness, axis=1, kind="stable")
     found, farness = np.take_along_axis(found, order, 1), np.take_along_axis(farness, order, 1)
     scores = np.take_along_axis(scores, order, 1)
-    for line in np.flatnonzero((np.diff(farness, axis=1) == 0).any(axis=1)):
+    equal = (farness[:, 1:] == farness[:, :-1]) & np.isfinite(farness[:, 1:])
+    for line in np.flatnonzero(equal.any(axis=1)):
         n = int((found[line] >= 0).sum())
         ids = contents.take(found[line, :n])["image_id"].to_pylist()
         found[line, :n] = found[line, np.lexsort((ids, farness[line, :n]))]

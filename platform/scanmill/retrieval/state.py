@@ -26,8 +26,7 @@ FEWEST_FOR_CELLS = 1000
 
 @dataclass
 class State:
-    """What searches read. ``changed`` entries
-    were added or removed since its FAISS file was written."""
+    """What searches read; ``changed`` entries came or went since its FAISS file was written."""
 
     manifest: Manifest
     contents: Contents
