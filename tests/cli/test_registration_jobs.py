@@ -13,7 +13,7 @@ import SimpleITK as sitk  # noqa: N813
 import yaml
 
 from raw_scans import scanmill
-from registration_blobs import FIXED, GRID, MOVED
+from registration_blobs import FIXED, GRID, MOTION, MOVED
 from scanmill.data import Volume
 from scanmill.geometry import VolumeGeometry
 from scanmill.io.dicom_series import open_series
@@ -136,6 +136,23 @@ def test_bad_pairs_fail_by_name_beside_good_ones_and_what_found_nothing_leaves_i
     page = (folder / "report.html").read_text()
     assert "Failed rows with pictures" in page
     assert 'alt="linear_overlay of atlas+noise"' in page
+
+
+def test_an_image_comes_onto_an_atlas(place):
+    write_nifti(place / "scans" / "moved.nii.gz", MOVED)
+    write_nifti(place / "atlas.nii.gz", FIXED)
+    ran("cohort", "build", "scans", "--workers", "1")
+    ran("cohort", "pair", "cohort.parquet", "--atlas", "atlas.nii.gz", "--moving", "true", "-o", "pairs.parquet")
+    ran("run", JOBS / "register_to_atlas.yaml", "--cohort", "pairs.parquet", "--workers", "0")
+    found, folder = stages(place)
+    row = found["subjects"]["atlas+moved"]
+    assert row["status"] == "done"
+    warped = nibabel.load(folder / row["output.image"]["uri"]).get_fdata().T
+    inside = FIXED.array > 10
+    assert np.corrcoef(warped[inside], FIXED.array[inside])[0, 1] > 0.99
+    points = GRID.voxel_points()[inside]
+    off = read_itk_transform(folder / row["output.transform"]["uri"]).map(points) - MOTION.map(points)
+    assert np.sqrt((off**2).sum(axis=-1).mean()) < 0.5
 
 
 @pytest.mark.long

@@ -43,6 +43,13 @@ def test_a_start_is_part_of_the_transform():
     assert output.metrics["deformable_moved_mm"] > 290
 
 
+def test_images_that_begin_on_each_other_are_no_failure():
+    output = register(FIXED, FIXED)
+    assert output.failure is None
+    points = GRID.voxel_points()[FIXED.array > 1]
+    assert np.linalg.norm(output.values["transform"].map(points) - points, axis=-1).max() < 0.5
+
+
 def test_one_that_converges_to_nothing_fails_with_its_pictures(monkeypatch):
     """Whatever the algorithm calls unfit never becomes a value that a later step could warp by."""
     import scanmill.algorithms.registration.deformable as deformable
