@@ -25,7 +25,8 @@ def agreement(fixed: Volume, moving: Volume, affine: HostArray) -> float:
     """How far bright in one image is bright in the other, -1 to 1, where the two lie roughly on each other.
 
     It is the correlation over the body's inside in both, without its rim: the air around a head is dark in nearly
-    every image, and would hide that the head's contrast is inverted. ``affine`` is the 4x4 matrix from fixed to moving points.
+    every image, and would hide that the head's contrast is inverted. ``affine`` is the 4x4 matrix from fixed to moving
+    points.
 
     >>> from scanmill.geometry import VolumeGeometry
     >>> image = Volume(np.random.default_rng(1).random((8, 8, 8), np.float32), VolumeGeometry((8, 8, 8)))

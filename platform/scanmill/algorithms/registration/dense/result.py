@@ -38,7 +38,8 @@ def registration_of(
     """The field, or the velocity or free form, after which the linear start is applied; with the way back if known."""
     level, grid, found = beginning.levels[-1], fixed.geometry, outcome.field
     forward: Transform
-    back, inverse = None, None
+    inverse: Transform | None = None
+    back: Array | None = None
     if lattice is not None:
         there, forward = Splines(lattice, level).values(found), lattice.transform(to_host(found))
     elif velocity:
@@ -48,7 +49,8 @@ def registration_of(
         inverse = forward.inverse()
     else:
         there, forward = _field(found, level, grid)
-        back, inverse = (None, None) if outcome.inverse is None else _field(outcome.inverse, level, grid)
+        if outcome.inverse is not None:
+            back, inverse = _field(outcome.inverse, level, grid)
     quality = _quality(there, back, outcome, beginning, choice, min(grid.spacing))
     linear = beginning.linear
     if linear is None:
