@@ -22,9 +22,9 @@ def pyramid(image: Volume, n_levels: int) -> list[Volume]:
     From one level to the next every axis is halved whose voxels are not much longer than the shortest, so that thick
     slices wait until the others have caught up.
 
-    >>> grid = VolumeGeometry((20, 64, 64), spacing=(1.0, 1.0, 3.0))
+    >>> grid = VolumeGeometry((40, 64, 64), spacing=(1.0, 1.0, 2.5))
     >>> [level.geometry.spacing for level in pyramid(Volume(np.zeros(grid.shape), grid), 3)]
-    [(4.0, 4.0, 6.0), (2.0, 2.0, 3.0), (1.0, 1.0, 3.0)]
+    [(4.0, 4.0, 5.0), (2.0, 2.0, 2.5), (1.0, 1.0, 2.5)]
     """
     xp = xp_of(image.array)
     levels = [image.with_array(xp.ascontiguousarray(image.array, dtype=np.float32))]
