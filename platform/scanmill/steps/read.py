@@ -81,8 +81,7 @@ def _value(role: str, files: list[InputFile], row: Row, params: ReadParams, warn
     if len(readers) != 1:
         raise InputError("files of one role have different readers", where=role, expected=1, got=", ".join(readers))
     if readers[0] == "card":
-        side, own = own_role(role)
-        card = _card(str(row.columns.get(f"{side}.card" if side else "card") or ""))
+        card, own = _card_of(role, row)
         warnings += [text] if (text := card.warning(own)) else []
         return card.read(own, {file.relative_path: file.path for file in files})
     if readers[0] == "dicom":
@@ -96,6 +95,13 @@ def _value(role: str, files: list[InputFile], row: Row, params: ReadParams, warn
     if readers[0] == "ismrmrd":
         return _ismrmrd(files[0], row, params, warnings)
     return _one_file(readers[0], files[0], as_labels=own_role(role)[1] in params.labels)
+
+
+def _card_of(role: str, row: Row) -> tuple[Card, str]:
+    """The card of a role's row and the role's name there: in a pair, its side's."""
+    side, own = own_role(role)
+    text = row.columns.get(f"{side}.card") if side else None
+    return (_card(str(text)), own) if text else (_card(str(row.columns.get("card") or "")), role)
 
 
 @lru_cache(maxsize=64)
