@@ -173,3 +173,34 @@ def test_it_tells_of_itself(index):
     checked = index.check()
     assert checked["problems"] == []
     assert checked["recall_at_10"] >= 0.95
+
+
+def test_small_adds_learn_no_cells_and_the_next_build_does(index, monkeypatch):
+    """Cells are learned when the index is built, doubled at once, renewed or compacted; never in a small add."""
+    monkeypatch.setattr("scanmill.retrieval.state.FEWEST_FOR_CELLS", 50)
+    is_ivf, master = index.manifest.method == "ivf", index._state.master
+    for start in range(1000, 1450, 50):
+        index.add(some_entries(50, start=start))
+    assert index._state.master is master
+    told = index.info()
+    assert told["entries"] == 750
+    assert (told["outgrown"], told.get("learned_on", 300)) == (is_ivf, 300)
+    assert index.check()["recall_at_10"] >= 0.9
+    before = contents(index)
+    assert index.renew() == is_ivf
+    assert not index.renew()
+    assert contents(index) == contents(Index.open(index.folder)) == before
+    told = Index.open(index.folder).info()
+    assert (told["outgrown"], told.get("learned_on", 750), told["generation"]) == (False, 750, 10)
+    index.add(some_entries(800, start=5000))
+    assert index.info().get("learned_on", 1550) == 1550
+
+
+def test_entries_that_come_singly_are_all_compared_until_the_index_is_renewed(tmp_path, monkeypatch):
+    monkeypatch.setattr("scanmill.retrieval.state.FEWEST_FOR_CELLS", 100)
+    index = Index.create(tmp_path / "index", Description(), method="ivf")
+    for start in range(0, 120, 30):
+        index.add(some_entries(30, start=start))
+    assert (index.info()["method"], index.info()["outgrown"]) == ("flat", True)
+    index.compact()
+    assert (index.info()["method"], index.info()["learned_on"]) == ("ivf", 120)

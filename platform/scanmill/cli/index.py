@@ -199,6 +199,7 @@ def _fill_from(index: Path, entries: RunEntries, bar: Progress) -> tuple[int, In
     for start in range(0, len(missing), ROWS_AT_ONCE):
         bar.update(task, completed=len(described) - len(missing) + start)
         writer.write(missing[start : start + ROWS_AT_ONCE])
+    writer.renew()
     return len(missing), writer
 
 
@@ -207,6 +208,9 @@ def _tell_info(index: Path, facts: dict[str, Any], as_json: bool) -> None:
         print_json(facts)
         return
     shown = {**facts, "bytes": size(facts["bytes"]), "embedding": facts["embedding"][:12]}
+    if "learned_on" in facts:
+        shown["learned_on"] = f"{facts['learned_on']:,} of {facts['entries']:,}"
+    shown["outgrown"] = "yes: scanmill index compact" if facts["outgrown"] else "no"
     shown["kinds"] = ", ".join(f"{n:,} {kind}" for kind, n in facts["kinds"].items()) or "none"
     print_table(str(index), ("", ""), list(shown.items()))
 

@@ -46,6 +46,11 @@ class IndexWriter:
             if len(self._index.manifest.entries) > MOST_SEGMENTS:
                 self._index.compact()
 
+    def renew(self) -> None:
+        """Where entries were written, learn the cells anew if these have made the index outgrow them."""
+        if self._index is not None and self.written:
+            self._index.renew()
+
     def missing(self, described: Iterable[Described]) -> list[Described]:
         """Those that the index does not have from this run yet."""
         described = list(described)

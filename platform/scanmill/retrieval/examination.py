@@ -14,11 +14,15 @@ from scanmill.retrieval.entries import NUMBER
 from scanmill.retrieval.masters import Master
 from scanmill.retrieval.recall import recall_against
 from scanmill.retrieval.segments import damage, read_entries
-from scanmill.retrieval.state import State
+from scanmill.retrieval.state import State, is_outgrown
 
 
 def facts(state: State) -> dict[str, Any]:
-    """Numbers of an index, for `scanmill index info`."""
+    """Numbers of an index, for `scanmill index info`; ``recall_at_10`` is that of the last build.
+
+    ``learned_on`` is how many entries the cells were learned on; ``outgrown`` says that a build would change the
+    method or the cells (:meth:`scanmill.retrieval.Index.renew`).
+    """
     manifest, table = state.manifest, state.contents.table
     kinds = pc.value_counts(table["kind"]).to_pylist()
     parts = (*manifest.entries, *manifest.removed)
@@ -30,6 +34,7 @@ def facts(state: State) -> dict[str, Any]:
         "dimension": manifest.dimension,
         "metric": manifest.metric,
         **method_facts(state.master),
+        "outgrown": is_outgrown(state),
         "recall_at_10": state.master.recall,
         "generation": manifest.generation,
         "segments": len(manifest.entries),
@@ -42,7 +47,8 @@ def method_facts(master: Master) -> dict[str, Any]:
     """How it searches: all compared, or in how many of how many cells."""
     if master.method == "flat":
         return {"method": "flat"}
-    return {"method": "ivf", "cells": master.cells, "probes": master.n_probes}  # type: ignore[attr-defined]
+    cells, probes, learned = master.cells, master.n_probes, master.n_learned  # type: ignore[attr-defined]
+    return {"method": "ivf", "cells": cells, "probes": probes, "learned_on": learned}
 
 
 def examine(folder: Path, state: State) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from scanmill.retrieval.masters import Searcher
 from scanmill.retrieval.nearest import nearest
 from scanmill.retrieval.saved_master import save_master
 from scanmill.retrieval.shared_lock import SharedLock
-from scanmill.retrieval.state import Delta, State, advance, load_state, read_delta, rebuilt, wants_rebuilding
+from scanmill.retrieval.state import Delta, State, advance, is_build, is_outgrown, load_state, read_delta, rebuilt
 from scanmill.retrieval.writer_lock import writer_lock
 
 EMBEDDING = "embedding.json"
@@ -199,6 +199,18 @@ class Index:
             self._settle(rebuild=True)
             segments.sweep(self.folder, fresh)
 
+    def renew(self) -> bool:
+        """Build and save the FAISS file anew if the index has outgrown it, and say whether; no entry changes.
+
+        That is where the rule asks for another method by now, or for cells learned on more of the entries. Small adds
+        leave it alone, however many; an add that at least doubles the index does it by itself, and so does compact.
+        """
+        with self._writing():
+            outgrown = is_outgrown(self._state)
+            if outgrown:
+                self._settle(rebuild=True)
+            return outgrown
+
     def snapshot(self, folder: str | Path) -> Index:
         """A copy of the committed state in an empty or absent folder, an index of its own."""
         from scanmill.retrieval.snapshot import copy_index
@@ -240,11 +252,11 @@ class Index:
         fresh.write(self.folder)
         with self._lock.writing():
             advance(self._state, Delta(fresh, delta, [changes.removed] if removed else []))
-        self._settle()
+        n_added = added.rows if added else 0
+        self._settle(rebuild=is_outgrown(self._state) and is_build(self._state, n_added))
 
-    def _settle(self, *, rebuild: bool = False) -> None:
-        """Another master where the rule asks for one; its file where enough has changed since the last."""
-        rebuild = rebuild or wants_rebuilding(self._state)
+    def _settle(self, *, rebuild: bool) -> None:
+        """Another master if that is asked for; the master's file where enough has changed since the last."""
         if rebuild:
             state = rebuilt(self._state)
             with self._lock.writing():

@@ -47,7 +47,8 @@ class IvfMaster:
     the recall at 10 of a sample of the vectors against the exact search is 0.99 (:func:`tuned`). A search among some
     of the rows compares all of them where they are a tenth of the index or less; of more it looks at more cells, twice
     as many times as the filter leaves fewer vectors, and a query that still finds fewer than there are is answered
-    exactly. ``n_learned`` entries were there when the cells were learned; from twice as many on they are learned anew.
+    exactly. ``n_learned`` entries were there when the cells were learned; beyond twice as many, the next build or
+    compaction learns them anew, and no small add does.
     """
 
     method = "ivf"

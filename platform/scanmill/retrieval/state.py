@@ -93,10 +93,15 @@ def rebuilt(state: State) -> State:
     return State(state.manifest, state.contents, master)
 
 
-def wants_rebuilding(state: State) -> bool:
-    """Whether the rule asks for another method by now, or the cells were learned on half of the entries or less."""
+def is_outgrown(state: State) -> bool:
+    """Whether the rule asks for another method by now, or the cells were learned on less than half of the entries."""
     master, wanted = state.master, _method(state.manifest, len(state.contents))
     return wanted != master.method or (isinstance(master, IvfMaster) and len(master) > 2 * master.n_learned)
+
+
+def is_build(state: State, n_added: int) -> bool:
+    """Whether the last ``n_added`` entries at least doubled the index, so that a master made anew is in proportion."""
+    return 2 * n_added >= len(state.contents)
 
 
 def _saved_state(folder: Path, manifest: Manifest) -> State | None:
