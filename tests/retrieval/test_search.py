@@ -1,11 +1,13 @@
 """Searches against comparing everything in double precision: filters, kinds, the guard, both methods, both metrics."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from image_entries import Description, assert_same_answers, matrix, some_entries, some_vectors, true_answers
 from scanmill.retrieval import Index
 from scanmill.retrieval import nearest as plan
+from scanmill.retrieval.contents import Contents
 
 ENTRIES = some_entries(1500)
 QUERIES = some_vectors(9, seed=5)
@@ -130,3 +132,28 @@ def test_no_slot_stays_empty_where_cells_run_out(cells):
     assert len(found.table) == 9 * 400
     truth = true_answers(ENTRIES, QUERIES, 400, fits=lambda row, q: row["age"] < 60)
     assert_same_answers(found, truth)
+
+
+@pytest.mark.parametrize(
+    "gone", ["row_key < 'rows/r000100'", "row_key between 'rows/r000400' and 'rows/r000500'", "age = 1"]
+)
+def test_cells_name_the_right_entries_after_some_are_gone(gone, tmp_path):
+    """Whether the numbers of the entries begin late, have a gap, or many: every entry finds itself first."""
+    index = Index.create(tmp_path / "index", Description(), method="ivf")
+    index.add(ENTRIES)
+    assert index.remove(gone) > 10
+    there = index.entries()["image_id"]
+    found = index.search(index.vectors(there.to_pylist()), 1).table
+    assert found["image_id"].to_pylist() == there.to_pylist()
+    np.testing.assert_allclose(found["score"].to_numpy(), 1.0, atol=1e-6)
+
+
+def test_rows_are_taken_from_several_pieces_as_from_one():
+    table = pa.table({"number": np.arange(60), "word": [f"w{i}" for i in range(60)], "none": pa.nulls(60, pa.string())})
+    some = table.set_column(2, "none", pa.array([f"n{i}" for i in range(60)]))
+    pieces = Contents(pa.concat_tables([table.slice(0, 0), table.slice(0, 40), some.slice(40), table.slice(0, 0)]))
+    assert pieces.table["number"].num_chunks > 1
+    rows = np.random.default_rng(4).integers(0, 60, 100)
+    for chosen in (rows, rows[rows < 40], rows[:1], rows[:0]):
+        whole = pieces.table.combine_chunks().take(pa.array(chosen)).drop_columns(["number"])
+        assert pieces.take(chosen).to_pylist() == whole.to_pylist()

@@ -40,8 +40,9 @@ def answers_of(contents: Contents, rows: HostArray, scores: HostArray, metric: s
         "rank": pa.array((ranks + 1).astype(np.int32)),
         **dict(zip(entries.column_names, entries.columns, strict=True)),
         "score": pa.array(scores[queries, ranks], pa.float32()),
+        "complete": pa.array(np.ones(len(queries), dtype=bool)),
     }
-    return complete_table(Answers(pa.table(columns), metric, len(rows)), complete=True)
+    return Answers(pa.Table.from_arrays(list(columns.values()), list(columns)), metric, len(rows))
 
 
 def complete_table(answers: Answers, *, complete: bool) -> Answers:

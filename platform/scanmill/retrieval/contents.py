@@ -65,7 +65,7 @@ class Contents:
     @cached_property
     def _batches(self) -> tuple[list[pa.RecordBatch], HostArray]:
         """The table in pieces, and the first row of each."""
-        batches = self.table.drop_columns([NUMBER]).to_batches()
+        batches = [batch for batch in self.table.drop_columns([NUMBER]).to_batches() if len(batch)]
         return batches, np.cumsum([0, *map(len, batches)])[:-1]
 
     def take(self, rows: HostArray) -> pa.Table:
@@ -76,9 +76,11 @@ class Contents:
         batches, firsts = self._batches
         if not len(rows):
             return self.table.drop_columns([NUMBER]).slice(0, 0)
+        if len(batches) == 1:
+            return pa.Table.from_batches([_taken(batches[0], rows)])
         piece = np.searchsorted(firsts, rows, side="right") - 1
         order = np.argsort(piece, kind="stable")
-        taken = [batches[i].take(pa.array(rows[piece == i] - firsts[i])) for i in np.unique(piece)]
+        taken = [_taken(batches[i], rows[piece == i] - firsts[i]) for i in np.unique(piece)]
         if len(taken) == 1:
             return pa.Table.from_batches(taken)
         return pa.Table.from_batches(taken).combine_chunks().take(pa.array(np.argsort(order)))
@@ -119,6 +121,8 @@ class Contents:
 
     def patient_codes(self, keys: Sequence[str | None]) -> HostArray:
         """The code of each patient, int64; -1 for none and for a patient who is not here."""
+        if list(keys).count(None) == len(keys):
+            return np.full(len(keys), -1, dtype=np.int64)
         codes, _ = self._patients
         return np.array([-1 if key is None else codes.get(key, -1) for key in keys], dtype=np.int64)
 
@@ -126,3 +130,13 @@ class Contents:
     def patient_of_row(self) -> HostArray:
         """The code of every row's patient; -1 where the entry names none."""
         return self._patients[1]
+
+
+def _taken(batch: pa.RecordBatch, rows: HostArray) -> pa.RecordBatch:
+    """Some rows of a batch, column by column; one without any value, as the regions of series, costs nothing."""
+    places = pa.array(rows)
+    columns = [
+        pa.nulls(len(rows), column.type) if column.null_count == len(column) else column.take(places)
+        for column in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=batch.schema)

@@ -128,8 +128,14 @@ class IvfMaster:
             bits = bitmap(self.numbers[rows], int(self.numbers[-1]) + 1)
             knobs["sel"] = faiss.IDSelectorBitmap(bits)
         scores, ids = self.index.search(queries, k, params=faiss.SearchParametersIVF(**knobs))
-        found = np.where(ids < 0, -1, np.searchsorted(self.numbers, ids))
-        return scores if self.metric == "cosine" else np.sqrt(np.maximum(scores, 0)), found
+        return scores if self.metric == "cosine" else np.sqrt(np.maximum(scores, 0)), self._rows(ids)
+
+    def _rows(self, ids: HostArray) -> HostArray:
+        """The rows of entries' numbers, -1 for -1: a subtraction where no number between first and last is gone."""
+        first, last = int(self.numbers[0]), int(self.numbers[-1])
+        if last - first + 1 == len(self):
+            return ids if first == 0 else np.where(ids < 0, -1, ids - first)
+        return np.where(ids < 0, -1, np.searchsorted(self.numbers, ids))
 
 
 def tuned(master: IvfMaster) -> IvfMaster:

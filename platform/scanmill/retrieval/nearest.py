@@ -34,7 +34,8 @@ def nearest(
         wanted = min(k + SPARE + extra, n_allowed if allowed is None else len(allowed))
         values, found = master.search(queries[chosen], wanted, allowed)
         found = _without(found, contents, own[chosen])
-        best[chosen], scores[chosen] = _ranked(contents, found, values, k, master.metric)
+        found, values = _ranked(contents, found, values, k, master.metric)
+        best[chosen, : found.shape[1]], scores[chosen, : found.shape[1]] = found, values
     return best, scores
 
 
@@ -42,6 +43,9 @@ def _groups(
     contents: Contents, rows: HostArray | None, own: HostArray
 ) -> Iterator[tuple[HostArray, int, HostArray | None]]:
     """The queries that are searched together: their places, how many more candidates they need, among which rows."""
+    if not (own >= 0).any():
+        yield np.arange(len(own)), 0, rows
+        return
     sizes = _entries_of(contents, rows, own)
     extra = np.where(sizes > 0, 2 ** np.ceil(np.log2(np.maximum(sizes, 1))), 0).astype(np.int64)
     for size in np.unique(extra[extra <= MOST_EXTRA]):
@@ -55,8 +59,6 @@ def _groups(
 
 def _entries_of(contents: Contents, rows: HostArray | None, own: HostArray) -> HostArray:
     """How many of the rows belong to each query's patient."""
-    if not (own >= 0).any():
-        return np.zeros(len(own), dtype=np.int64)
     codes = contents.patient_of_row if rows is None else contents.patient_of_row[rows]
     counts = np.bincount(codes[codes >= 0], minlength=int(own.max()) + 1)
     return np.where(own >= 0, counts[np.maximum(own, 0)], 0)
@@ -73,16 +75,16 @@ def _without(found: HostArray, contents: Contents, own: HostArray) -> HostArray:
 def _ranked(
     contents: Contents, found: HostArray, scores: HostArray, k: int, metric: str
 ) -> tuple[HostArray, HostArray]:
-    """The candidates in the order of their scores, equals in that of their ids, cut to k."""
+    """The candidates in the order of their scores, equals in that of their ids, at most k."""
     farness = np.where(found < 0, np.inf, -scores if metric == "cosine" else scores)
-    order = np.argsort(farness, axis=1, kind="stable")
-    found, farness = np.take_along_axis(found, order, 1), np.take_along_axis(farness, order, 1)
-    scores = np.take_along_axis(scores, order, 1)
+    if (farness[:, 1:] < farness[:, :-1]).any():
+        order = np.argsort(farness, axis=1, kind="stable")
+        found, farness = np.take_along_axis(found, order, 1), np.take_along_axis(farness, order, 1)
+        scores = np.take_along_axis(scores, order, 1)
     equal = (farness[:, 1:] == farness[:, :-1]) & np.isfinite(farness[:, 1:])
     for line in np.flatnonzero(equal.any(axis=1)):
         n = int((found[line] >= 0).sum())
         ids = contents.take(found[line, :n])["image_id"].to_pylist()
         found[line, :n] = found[line, np.lexsort((ids, farness[line, :n]))]
-    missing = ((0, 0), (0, max(0, k - found.shape[1])))
-    found = np.pad(found[:, :k], missing, constant_values=-1)
-    return found, np.where(found < 0, np.nan, np.pad(scores[:, :k], missing))
+    found, scores = found[:, :k], scores[:, :k]
+    return found, np.where(found < 0, np.nan, scores)
