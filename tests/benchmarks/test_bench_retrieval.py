@@ -1,0 +1,37 @@
+"""The benchmark of retrieval compares equal things, and one slow round does not change what it tells."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("faiss")
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+
+import bench_retrieval as bench
+
+
+def test_both_sides_count_the_same_neighbours():
+    pytest.importorskip("skimage")
+    pytest.importorskip("cv2")
+    runs = next(runs for name, runs in bench.feature_runs().items() if name.startswith("GLCM"))
+    ours, theirs = runs["ours"](), runs["scikit-image"]()[:, :, 0]
+    totals = {counts.tobytes() for counts in ours}
+    assert totals == {np.ascontiguousarray(theirs[:, :, i], dtype=np.int64).tobytes() for i in range(4)}
+
+
+def test_one_slow_round_changes_nothing():
+    even = np.full((5, 2), 0.5)
+    slow = even.copy()
+    slow[3] = 50.0
+    line = bench.rates_line("flat", 100, 100, {"ours": even, "bare": even})
+    assert "+0.0 % | met" in line
+    assert bench.rates_line("flat", 100, 100, {"ours": slow, "bare": even}) == line
+
+
+def test_turns_alternate():
+    order = []
+    took = bench.in_turns({"ours": lambda: order.append("ours"), "bare": lambda: order.append("bare")}, 3)
+    assert order == ["ours", "bare", "bare", "ours", "ours", "bare"]
+    assert {name: lines.shape for name, lines in took.items()} == {"ours": (3, 2), "bare": (3, 2)}
