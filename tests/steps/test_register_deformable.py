@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from registration_blobs import DEFORMATION, DEFORMED, FIXED, GRID
+from scanmill.algorithms.quality import dice
+from scanmill.algorithms.registration.resample import resample
 from scanmill.data import Labels, Volume
 from scanmill.data.transforms import Affine, Translation
 from scanmill.errors import ConvergenceError, InputError
@@ -30,6 +32,14 @@ def test_an_imposed_deformation_is_found_and_its_quality_told():
     for name in ("deformable_checkerboard", "deformable_overlay"):
         assert output.pictures[name].shape[2] == 3
     assert output.failure is None
+
+
+def test_labels_of_both_images_judge_it():
+    labels = Labels((FIXED.array > 40).astype(np.uint8), GRID)
+    moved = resample(labels, GRID, DEFORMATION.inverse())
+    metrics = register(FIXED, DEFORMED, fixed_labels=labels, moving_labels=moved).metrics
+    assert metrics["deformable_label_dice"] > 0.9
+    assert metrics["deformable_label_dice"] > dice(labels.array, moved.array)
 
 
 def test_a_start_is_part_of_the_transform():

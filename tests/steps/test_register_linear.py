@@ -1,11 +1,15 @@
 """`register.linear` finds an imposed motion, says how good it is, and fails with a picture where it found nothing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from registration_blobs import FIXED, GRID, MOTION, MOVED
+from registration_blobs import DEFORMATION, FIXED, GRID, MOTION, MOVED
+from scanmill.algorithms.registration.resample import resample
 from scanmill.data import Labels, Volume
-from scanmill.errors import ConvergenceError, InputError
+from scanmill.data.transforms import Rigid
+from scanmill.errors import ConvergenceError, InputError, SpecError
 from scanmill.geometry import VolumeGeometry
 from scanmill.steps.contract import Context, Row
 from scanmill.steps.register_linear import STEP
@@ -36,8 +40,55 @@ def test_noise_on_noise_fails_with_its_pictures_and_says_why():
     output = register(*noise)
     assert isinstance(output.failure, ConvergenceError)
     assert "cannot be trusted" in str(output.failure)
+    (told,) = output.warnings
+    assert "auto from auto: nmi is only" in told
+    assert "mi from grid" in told
     assert set(output.pictures) == {"linear_checkerboard", "linear_overlay"}
     assert "linear_similarity" in output.metrics
+
+
+TURN = Rigid.from_euler((0.0, 0.0, np.radians(90.0)), (2.0, -1.0, 1.0))
+
+
+def turned():
+    """FIXED in another place by its grid alone: no voxel is interpolated."""
+    direction = tuple(map(tuple, TURN.matrix @ np.asarray(GRID.direction)))
+    return Volume(FIXED.array, replace(GRID, origin=tuple(TURN.map(GRID.origin)), direction=direction))
+
+
+def test_a_bad_try_is_tried_again_from_other_starts_and_says_so():
+    params = {"starts": "identity", "metric": "ncc"}
+    once = register(FIXED, turned(), {**params, "retries": False})
+    assert isinstance(once.failure, ConvergenceError)
+    assert once.warnings == ()
+    output = register(FIXED, turned(), params)
+    assert output.failure is None
+    (told,) = output.warnings
+    assert "ncc from identity: there and back misses by" in told
+    points = GRID.voxel_points()[FIXED.array > 10]
+    errors = np.linalg.norm(output.values["transform"].map(points) - TURN.map(points), axis=-1)
+    assert np.sqrt((errors**2).mean()) < 0.1
+    again = register(FIXED, turned(), params)
+    np.testing.assert_array_equal(again.values["transform"].affine, output.values["transform"].affine)
+
+
+def test_a_start_that_no_try_can_take_is_the_specs_fault():
+    with pytest.raises(SpecError, match="linear start"):
+        register(FIXED, MOVED, start=DEFORMATION)
+
+
+def test_a_retry_is_counted_in_the_prediction():
+    once, more = (STEP.predict({}, STEP.params(retries=retries), "cpu").seconds for retries in (False, True))
+    assert more > once
+
+
+def test_labels_of_both_images_judge_it_and_take_no_other_part():
+    labels = Labels((FIXED.array > 40).astype(np.uint8) + (FIXED.array > 90), GRID)
+    moved = resample(labels, GRID, MOTION.inverse())
+    plain, judged = register(FIXED, MOVED), register(FIXED, MOVED, fixed_labels=labels, moving_labels=moved)
+    assert judged.metrics["linear_label_dice"] > 0.9
+    assert "linear_label_dice" not in register(FIXED, MOVED, fixed_labels=labels).metrics
+    np.testing.assert_array_equal(judged.values["transform"].affine, plain.values["transform"].affine)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ class DeformableParams(Params):
 
 def run(inputs: Mapping[str, Any], params: DeformableParams, ctx: Context) -> Output:
     """``transform`` maps fixed points to moving ones, the ``start`` included; its quality is in the metrics
-    ``deformable_...``.
+    ``deformable_...``, ``deformable_label_dice`` for a pair with ``fixed_labels`` and ``moving_labels``.
 
     A registration that cannot be trusted fails the row with ConvergenceError, and leaves its pictures."""
     from scanmill.algorithms.registration.deformable import register_deformable

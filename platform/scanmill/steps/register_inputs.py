@@ -1,4 +1,4 @@
-"""What the steps of registration read: two images, masks, and a transform to start from."""
+"""What the steps of registration read: two images, masks, a transform to start from, and segmentations to judge by."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ READS = {
     "fixed_mask": Port("labels", optional=True),
     "moving_mask": Port("labels", optional=True),
     "start": Port("transform", optional=True),
+    "fixed_labels": Port("labels", optional=True),
+    "moving_labels": Port("labels", optional=True),
 }
 
 
@@ -36,6 +38,8 @@ class RegisterInputs:
     fixed_mask: Labels | None
     moving_mask: Labels | None
     start: Transform | None
+    labels: tuple[Labels, Labels] | None
+    """Of the fixed image and of the moving one, where both are there."""
 
     @classmethod
     def of(cls, inputs: Mapping[str, Any]) -> RegisterInputs:
@@ -44,7 +48,9 @@ class RegisterInputs:
         require_finite(fixed, "fixed")
         require_finite(moving, "moving")
         fixed_mask, moving_mask = (optional(inputs, name, Labels) for name in ("fixed_mask", "moving_mask"))
-        return cls(fixed, moving, fixed_mask, moving_mask, transform_at(inputs, "start"))
+        ours, theirs = (optional(inputs, name, Labels) for name in ("fixed_labels", "moving_labels"))
+        labels = None if ours is None or theirs is None else (ours, theirs)
+        return cls(fixed, moving, fixed_mask, moving_mask, transform_at(inputs, "start"), labels)
 
 
 def transform_at(inputs: Mapping[str, Any], port: str) -> Transform | None:

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from scanmill.algorithms.registration.registration import Registration
     from scanmill.data.transforms import Transform
 
-MEASURES = (
-    "overlap", "inverse_consistency_mm", "jacobian_min", "jacobian_max", "folded", "landmark_error_mm", "label_dice",
-)  # fmt: skip
+MEASURES = ("overlap", "inverse_consistency_mm", "jacobian_min", "jacobian_max", "folded", "label_dice")
 POINTS = 20_000
 
 
@@ -27,7 +25,9 @@ def registered(registration: Registration, given: RegisterInputs, prefix: str) -
 
     Metrics: ``similarity_start`` and ``similarity`` (larger is better), ``overlap`` and the other measures of
     `Quality`, ``moved_mm`` (the RMS way of the fixed image's points)."""
-    quality = registration.quality
+    from scanmill.algorithms.registration.given_truth import judged_by
+
+    quality = judged_by(registration, labels=given.labels).quality
     measures = {"similarity_start": quality.start, "similarity": quality.end}
     measures |= {name: float(value) for name in MEASURES if (value := getattr(quality, name)) is not None}
     measures["moved_mm"] = _moved(registration.transform, given.fixed)

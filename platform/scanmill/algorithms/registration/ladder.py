@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from scanmill.algorithms.registration.registration import Registration
-from scanmill.errors import ConvergenceError, SpecError
+from scanmill.errors import SpecError
 
 
 @dataclass(frozen=True)
@@ -22,22 +22,24 @@ def climbed_ladder(rungs: list[Rung]) -> Registration:
 
     ``note`` of its quality tells what was tried before and why that was not enough. A try that a SpecError refuses,
     for a contrast that its measure does not suit, is passed over like a doubted one; an InputError is the images' own
-    fault and ends the climb. Raises ConvergenceError where every try was refused.
+    fault and ends the climb. Raises the last SpecError where every try was refused.
     """
     told: list[str] = []
     best: Registration | None = None
+    refused = SpecError("there is nothing to try")
     for rung in rungs:
         try:
             found = rung.register()
         except SpecError as refusal:
             told.append(f"{rung.name}: refused, {refusal}")
+            refused = refusal
             continue
         if found.quality.converged:
             return _noted(found, told)
         told.append(f"{rung.name}: {found.quality.reason}")
         best = found if best is None or _less_doubted(found, best) else best
     if best is None:
-        raise ConvergenceError("no way to register these images was possible", got="; ".join(told))
+        raise refused
     return _noted(best, told)
 
 

@@ -13,9 +13,9 @@ class Quality:
     ``overlap`` is the fraction of the fixed image's voxels, or its mask's, that lie in the moving one.
     ``inverse_consistency_mm`` is the RMS distance between points and themselves after the way there and back, where
     the way back was found too. ``jacobian_min`` and ``jacobian_max`` bound the local change of volume, and ``folded``
-    is the fraction of voxels where it is at most zero. ``landmark_error_mm`` and ``label_dice`` stand where landmarks
-    or labels were given. ``note`` keeps what was chosen on the way and why. A registration that cannot be trusted has
-    ``converged`` False and a ``reason``.
+    is the fraction of voxels where it is at most zero. ``landmark_error_mm`` and ``label_dice`` are there where
+    `judged_by` was given landmarks or labels. ``note`` keeps what was chosen on the way and why. A registration that
+    cannot be trusted has ``converged`` False and a ``reason``.
 
     >>> Quality("nmi", 1.02, 1.31, overlap=0.98).gain.__round__(2)
     0.29

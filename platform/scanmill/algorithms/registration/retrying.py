@@ -29,7 +29,7 @@ def register(
     doubted, with ``converged`` False. ``note`` of its quality tells of the others. One seed gives one result, bit by
     bit, whatever the number of threads.
 
-    Raises InputError for images that cannot be compared.
+    Raises InputError for images that cannot be compared, SpecError for what no try can do.
     """
     options = {"both_ways": True, **options, "model": model}
     tries: list[tuple[LinearMetric | Literal["auto"], Starts]] = [(metric, starts), (metric, "grid"), ("mi", "grid")]
