@@ -3,6 +3,7 @@
 import importlib.util
 import subprocess
 import sys
+import time
 
 import numba
 import numpy as np
@@ -236,6 +237,21 @@ def test_one_thread_and_two_agree_bit_for_bit(calls):
             results.append(args)
         for one, two in zip(*results, strict=True):
             np.testing.assert_array_equal(one, two, err_msg=kernel.name)
+
+
+@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="needs two cores")
+def test_threads_without_work_sleep(calls):
+    """Whatever other threads burn while this one waits, they take from those that have work."""
+    kernel, n_owners, before, _ = calls[0]
+    args = copies(before)
+    with launch.threads(2):
+        kernel(n_owners, *args)
+        begun = time.process_time() - time.thread_time()
+        for _ in range(50):
+            kernel(n_owners, *args)
+            time.sleep(0.005)
+    others = time.process_time() - time.thread_time() - begun
+    assert others < 0.05  # spinning, they take 0.25 s: all of the time
 
 
 LAYER = """

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
@@ -35,6 +36,10 @@ THREADS_PER_BLOCK = 128
 
 KERNELS: dict[str, Kernel] = {}
 """Every kernel whose module has been imported, by name: for the tests and for `scanmill doctor`."""
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+"""Threads without work sleep. By default they spin, and where more run than there are cores they keep those that have
+work from it: beside busy processes a registration took 14 times the CPU seconds. Read when the first kernel runs."""
 
 CONFIG: Any = numba.config
 if CONFIG.THREADING_LAYER in ("default", "workqueue"):
