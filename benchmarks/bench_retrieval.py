@@ -323,7 +323,7 @@ def page(tables, feature_lines, n, threads):
             "## Adding while searching",
             f"{ADDED:,} entries in commits of {BATCH}, while one thread asks ten queries at a time.",
             "",
-            "| method | seconds | searches meanwhile | p50 ms | p95 ms | new ones first | then learning anew, s |",
+            "| method | seconds | searches meanwhile | p50 ms | p95 ms | new ones found first | learning anew then, s |",
             "|---|---|---|---|---|---|---|",
             *tables["adding"],
             "",
