@@ -149,11 +149,13 @@ def test_cells_name_the_right_entries_after_some_are_gone(gone, tmp_path):
 
 
 def test_rows_are_taken_from_several_pieces_as_from_one():
-    table = pa.table({"number": np.arange(60), "word": [f"w{i}" for i in range(60)], "none": pa.nulls(60, pa.string())})
-    some = table.set_column(2, "none", pa.array([f"n{i}" for i in range(60)]))
-    pieces = Contents(pa.concat_tables([table.slice(0, 0), table.slice(0, 40), some.slice(40), table.slice(0, 0)]))
+    words = {"word": [f"w{i}" for i in range(60)], "few": [("CT", "MR", None)[i % 3] for i in range(60)]}
+    table = pa.table({"number": np.arange(60), **words, "none": pa.nulls(60, pa.string())})
+    some = table.set_column(3, "none", pa.array([f"n{i}" for i in range(60)]))
+    contents = Contents((), table.schema).with_added(table.slice(0, 0)).with_added(table.slice(0, 45))
+    pieces = contents.with_added(some.slice(45, 10)).with_added(some.slice(55)).with_added(table.slice(0, 0))
     assert pieces.table["number"].num_chunks > 1
     rows = np.random.default_rng(4).integers(0, 60, 100)
-    for chosen in (rows, rows[rows < 40], rows[:1], rows[:0]):
+    for chosen in (rows, rows[rows < 45], rows[:1], rows[:0]):
         whole = pieces.table.combine_chunks().take(pa.array(chosen)).drop_columns(["number"])
         assert pieces.take(chosen).to_pylist() == whole.to_pylist()

@@ -14,21 +14,31 @@ from scanmill.arrays import HostArray
 from scanmill.cohort.select import matching_rows
 from scanmill.errors import InputError, SpecError
 from scanmill.retrieval.entries import COLUMNS, KINDS, NUMBER
+from scanmill.retrieval.pieces import Piece
 
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """The live entries: a row each, their numbers ascending; row i belongs to vector i of the master."""
+    """The live entries: a row each, their numbers ascending; row i belongs to vector i of the master.
 
-    table: pa.Table
+    They lie in a few pieces, none of them empty, all with the columns of ``schema``.
+    """
+
+    pieces: tuple[Piece, ...]
+    schema: pa.Schema
 
     @classmethod
     def empty(cls) -> Contents:
         """No entries."""
-        return cls(pa.schema({**COLUMNS, NUMBER: pa.int64()}).empty_table())
+        return cls((), pa.schema({**COLUMNS, NUMBER: pa.int64()}))
 
     def __len__(self) -> int:
-        return len(self.table)
+        return sum(map(len, self.pieces))
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """All columns with the numbers, where they lie."""
+        return pa.Table.from_batches([piece.batch for piece in self.pieces], self.schema)
 
     @cached_property
     def numbers(self) -> HostArray:
@@ -41,46 +51,52 @@ class Contents:
         A piece is joined with the one before it unless that is more than twice as long, so that there are few pieces
         and a commit of a few entries does not copy a million.
         """
-        both = pa.concat_tables([self.table, table], promote_options="default")
-        lengths = [len(chunk) for chunk in both["image_id"].chunks]
-        joined = lengths.pop() if lengths else 0
-        while lengths and lengths[-1] <= 2 * joined:
-            joined += lengths.pop()
-        head, tail = both.slice(0, len(both) - joined), both.slice(len(both) - joined)
-        return Contents(pa.concat_tables([head, tail.combine_chunks()]))
+        schema = pa.unify_schemas([self.schema, table.schema], promote_options="default")
+        kept, joined = list(self.pieces), [table]
+        while kept and len(kept[-1]) <= 2 * sum(map(len, joined)):
+            joined.insert(0, pa.Table.from_batches([kept.pop().batch]))
+        together = pa.concat_tables([part for part in joined if len(part)] or joined, promote_options="default")
+        fresh = [Piece(batch) for batch in together.combine_chunks().to_batches() if len(batch)]
+        return Contents(tuple(piece.of_schema(schema) for piece in (*kept, *fresh)), schema)
 
     def check_columns(self, table: pa.Table) -> None:
         """InputError where a column of the table has another type than here."""
-        for name in set(self.table.column_names).intersection(table.column_names):
-            expected, got = self.table.schema.field(name).type, table.schema.field(name).type
+        for name in set(self.schema.names).intersection(table.column_names):
+            expected, got = self.schema.field(name).type, table.schema.field(name).type
             if expected != got and not any(map(pa.types.is_null, (expected, got))):
                 raise InputError("a column has another type than in the index", where=name, expected=expected, got=got)
 
     def without(self, rows: HostArray) -> Contents:
-        """The others."""
+        """The others; a piece that loses nothing stays as it is."""
+        if not len(rows):
+            return self
         kept = np.ones(len(self), dtype=bool)
         kept[rows] = False
-        return Contents(self.table.filter(pa.array(kept)))
+        parts = np.split(kept, self._firsts[1:])
+        left = [
+            p if part.all() else Piece(p.batch.filter(pa.array(part)))
+            for p, part in zip(self.pieces, parts, strict=True)
+        ]
+        return Contents(tuple(piece for piece in left if len(piece)), self.schema)
 
     @cached_property
-    def _batches(self) -> tuple[list[pa.RecordBatch], HostArray]:
-        """The table in pieces, and the first row of each."""
-        batches = [batch for batch in self.table.drop_columns([NUMBER]).to_batches() if len(batch)]
-        return batches, np.cumsum([0, *map(len, batches)])[:-1]
+    def _firsts(self) -> HostArray:
+        """The first row of each piece."""
+        return np.cumsum([0, *map(len, self.pieces)])[:-1]
 
-    def take(self, rows: HostArray) -> pa.Table:
-        """Some rows in the order asked for, without their numbers, from the pieces where they lie.
+    def take(self, rows: HostArray, names: Sequence[str] | None = None) -> pa.Table:
+        """Some rows in the order asked for, from the pieces where they lie; all columns but the numbers, or some.
 
         A take from a table in several pieces first makes one of each column; this one costs what it takes.
         """
-        batches, firsts = self._batches
         if not len(rows):
-            return self.table.drop_columns([NUMBER]).slice(0, 0)
-        if len(batches) == 1:
-            return pa.Table.from_batches([_taken(batches[0], rows)])
-        piece = np.searchsorted(firsts, rows, side="right") - 1
+            table = self.schema.empty_table().drop_columns([NUMBER])
+            return table if names is None else table.select(names)
+        if len(self.pieces) == 1:
+            return pa.Table.from_batches([self.pieces[0].take(rows, names)])
+        piece = np.searchsorted(self._firsts, rows, side="right") - 1
         order = np.argsort(piece, kind="stable")
-        taken = [_taken(batches[i], rows[piece == i] - firsts[i]) for i in np.unique(piece)]
+        taken = [self.pieces[i].take(rows[piece == i] - self._firsts[i], names) for i in np.unique(piece)]
         if len(taken) == 1:
             return pa.Table.from_batches(taken)
         return pa.Table.from_batches(taken).combine_chunks().take(pa.array(np.argsort(order)))
@@ -130,13 +146,3 @@ class Contents:
     def patient_of_row(self) -> HostArray:
         """The code of every row's patient; -1 where the entry names none."""
         return self._patients[1]
-
-
-def _taken(batch: pa.RecordBatch, rows: HostArray) -> pa.RecordBatch:
-    """Some rows of a batch, column by column; one without any value, as the regions of series, costs nothing."""
-    places = pa.array(rows)
-    columns = [
-        pa.nulls(len(rows), column.type) if column.null_count == len(column) else column.take(places)
-        for column in batch.columns
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=batch.schema)

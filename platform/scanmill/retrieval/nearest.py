@@ -84,7 +84,7 @@ def _ranked(
     equal = (farness[:, 1:] == farness[:, :-1]) & np.isfinite(farness[:, 1:])
     for line in np.flatnonzero(equal.any(axis=1)):
         n = int((found[line] >= 0).sum())
-        ids = contents.take(found[line, :n])["image_id"].to_pylist()
+        ids = contents.take(found[line, :n], ["image_id"])["image_id"].to_pylist()
         found[line, :n] = found[line, np.lexsort((ids, farness[line, :n]))]
     found, scores = found[:, :k], scores[:, :k]
     return found, np.where(found < 0, np.nan, scores)
