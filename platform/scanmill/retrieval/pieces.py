@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from scanmill.arrays import HostArray
@@ -24,6 +25,44 @@ class Words:
 
     codes: pa.Array
     words: pa.Array
+
+    @classmethod
+    def of(cls, column: pa.Array) -> Words | None:
+        """The column so, or None where it has more words."""
+        first = column.slice(0, LOOKED_AT)
+        if len(first.unique()) > max(1, len(first) // 10):
+            return None
+        encoded = column.dictionary_encode()
+        few = len(encoded.dictionary) <= FEW_WORDS
+        return cls(encoded.indices.cast(pa.uint8()), encoded.dictionary) if few else None
+
+    def take(self, places: pa.Array) -> pa.Array:
+        """Some of the strings."""
+        return self.words.take(self.codes.take(places))
+
+
+@dataclass(frozen=True, eq=False)
+class Keys:
+    """A column of strings of one length, as digests are: a take reads one far place each instead of two."""
+
+    texts: pa.Array
+
+    @classmethod
+    def of(cls, column: pa.Array) -> Keys | None:
+        """The column so, where it lies, or None where lengths differ or strings are missing."""
+        offsets = np.frombuffer(column.buffers()[1], np.int32, len(column) + 1, 4 * column.offset)
+        width = int(offsets[1] - offsets[0])
+        if column.null_count or not width or (np.diff(offsets) != width).any():
+            return None
+        data = column.buffers()[2].slice(int(offsets[0]), width * len(column))
+        return cls(pa.Array.from_buffers(pa.binary(width), len(column), [None, data]))
+
+    def take(self, places: pa.Array) -> pa.Array:
+        """Some of the strings."""
+        taken, width = self.texts.take(places), self.texts.type.byte_width
+        offsets = np.arange(0, width * (len(taken) + 1), width, dtype=np.int32)
+        buffers = [None, pa.py_buffer(offsets), taken.buffers()[1]]
+        return pa.Array.from_buffers(pa.string(), len(taken), buffers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,22 +98,14 @@ class Piece:
         return Piece(pa.RecordBatch.from_arrays(columns, schema=schema))
 
 
-def _short(column: pa.Array) -> pa.Array | Words:
+def _short(column: pa.Array) -> pa.Array | Words | Keys:
     if column.type != pa.string() or column.null_count == len(column):
         return column
-    first = column.slice(0, LOOKED_AT)
-    if len(first.unique()) > max(1, len(first) // 10):
-        return column
-    encoded = column.dictionary_encode()
-    if len(encoded.dictionary) > FEW_WORDS:
-        return column
-    return Words(encoded.indices.cast(pa.uint8()), encoded.dictionary)
+    return Words.of(column) or Keys.of(column) or column
 
 
-def _taken(column: pa.Array | Words, places: pa.Array) -> pa.Array:
+def _taken(column: pa.Array | Words | Keys, places: pa.Array) -> pa.Array:
     """Some of a column; of one without any value, as the regions of series, it costs nothing."""
-    if isinstance(column, Words):
-        return column.words.take(column.codes.take(places))
-    if column.null_count == len(column):
+    if isinstance(column, pa.Array) and column.null_count == len(column):
         return pa.nulls(len(places), column.type)
     return column.take(places)
