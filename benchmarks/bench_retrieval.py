@@ -112,7 +112,7 @@ AS_IT_COMES = faiss.cvar.distance_compute_blas_threshold
 
 def bare(index, k=K):
     """FAISS alone, on our FAISS index with our number of probes and our settings of FAISS."""
-    master = index._state.master
+    master = index._committed.state.master
     params = faiss.SearchParametersIVF(nprobe=master.n_probes) if master.method == "ivf" else None
     return lambda queries: master.index.search(queries, k, params=params)
 
@@ -180,7 +180,7 @@ def share_found(found, truth):
 
 def truths(flat, queries, n):
     """The true first ten, of all and of each share, by FAISS's brute force."""
-    matrix = flat._state.master.all_vectors()
+    matrix = flat._committed.state.master.all_vectors()
     chance = np.concatenate([np.random.default_rng(s + 1).random(min(AT_ONCE, n - s)) for s in range(0, n, AT_ONCE)])
     true = {1.0: faiss.knn(queries, matrix, K, metric=faiss.METRIC_INNER_PRODUCT)[1]}
     for share in SHARES:

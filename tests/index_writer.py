@@ -4,7 +4,7 @@ import sys
 
 from image_entries import matrix, some_entries
 from scanmill.retrieval import Index
-from scanmill.retrieval import index as module
+from scanmill.retrieval import committed as module
 
 MOST = 10_000
 

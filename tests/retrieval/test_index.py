@@ -178,10 +178,10 @@ def test_it_tells_of_itself(index):
 def test_small_adds_learn_no_cells_and_the_next_build_does(index, monkeypatch):
     """Cells are learned when the index is built, doubled at once, renewed or compacted; never in a small add."""
     monkeypatch.setattr("scanmill.retrieval.state.FEWEST_FOR_CELLS", 50)
-    is_ivf, master = index.manifest.method == "ivf", index._state.master
+    is_ivf, master = index.manifest.method == "ivf", index._committed.state.master
     for start in range(1000, 1450, 50):
         index.add(some_entries(50, start=start))
-    assert index._state.master is master
+    assert index._committed.state.master is master
     told = index.info()
     assert told["entries"] == 750
     assert (told["outgrown"], told.get("learned_on", 300)) == (is_ivf, 300)

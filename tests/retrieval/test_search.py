@@ -125,7 +125,7 @@ def test_a_selective_filter_before_cells_is_exact(cells, where):
 
 def test_no_slot_stays_empty_where_cells_run_out(cells):
     """With few of few cells looked at, there are fewer than k: those queries are answered exactly."""
-    master = cells._state.master
+    master = cells._committed.state.master
     n_probes, master.n_probes = master.n_probes, 1
     found = cells.search(QUERIES, 400, where="age < 60")
     master.n_probes = n_probes

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,26 +16,20 @@ from scanmill.arrays import HostArray
 from scanmill.cohort import parquet
 from scanmill.cohort.select import matching_rows
 from scanmill.errors import InputError, SpecError
-from scanmill.retrieval import manifest as manifests
 from scanmill.retrieval import segments
 from scanmill.retrieval.answers import Answers, answers_of
 from scanmill.retrieval.changes import Changes, additions, replacements
+from scanmill.retrieval.committed import Committed
 from scanmill.retrieval.entries import NUMBER, VECTOR, as_column, checked_entries, unit_vectors
 from scanmill.retrieval.gpu import GpuClone
-from scanmill.retrieval.manifest import METHODS, METRICS, MOST_DIMENSIONS, Manifest, read_manifest
+from scanmill.retrieval.manifest import METHODS, METRICS, MOST_DIMENSIONS, Manifest
 from scanmill.retrieval.masters import Searcher
 from scanmill.retrieval.nearest import nearest
-from scanmill.retrieval.saved_master import save_master
-from scanmill.retrieval.shared_lock import SharedLock
-from scanmill.retrieval.state import Delta, State, advance, is_build, is_outgrown, load_state, read_delta, rebuilt
-from scanmill.retrieval.writer_lock import writer_lock
+from scanmill.retrieval.state import State, is_outgrown
 
 EMBEDDING = "embedding.json"
 LARGEST_K = 10_000
 MOST_QUERIES = 1_000_000
-SAVED_AFTER = 10_000, 0.1
-"""Changes, and the share of the entries, after which a writer saves the FAISS file anew."""
-TRIES = 5
 
 
 class Describes(Protocol):
@@ -63,10 +56,10 @@ class Index:
     """
 
     def __init__(self, folder: Path, *, wait_s: float = 30.0, device: str | None = None) -> None:
-        self.folder, self._wait_s, self._device = folder, wait_s, device
+        self.folder, self._device = folder, device
         self._clone: tuple[Any, GpuClone] | None = None
-        self._lock, self._changing, self._cloning = SharedLock(), threading.RLock(), threading.Lock()
-        self._seen, self._state = self._loaded()
+        self._cloning = threading.Lock()
+        self._committed = Committed(folder, wait_s)
 
     @classmethod
     def create(cls, folder: str | Path, embedding: Describes, metric: str = "cosine", *, method: str = "auto") -> Index:
@@ -108,12 +101,12 @@ class Index:
         return index
 
     def __len__(self) -> int:
-        return len(self._current().contents)
+        return len(self._committed.latest().contents)
 
     @property
     def manifest(self) -> Manifest:
         """The generation in memory."""
-        return self._state.manifest
+        return self._committed.state.manifest
 
     def embedding(self) -> Embedding:
         """The embedding whose vectors these are; SpecError where the index was made for one of another kind."""
@@ -124,17 +117,17 @@ class Index:
 
     def entries(self, where: str | None = None, kinds: Collection[str] | None = None) -> pa.Table:
         """The live entries without their vectors, those that a condition and a choice of kinds leave."""
-        contents = self._current().contents
+        contents = self._committed.latest().contents
         rows = contents.allowed(where, kinds)
         return contents.table.drop_columns([NUMBER]) if rows is None else contents.take(rows)
 
     def vectors(self, ids: Sequence[str]) -> HostArray:
         """The vectors (n, d) of some image ids, in their order; InputError where one is not there."""
-        with self._lock.reading():
-            rows, which = self._state.contents.rows_of_ids(pa.array(list(ids), pa.string()))
+        with self._committed.reading() as state:
+            rows, which = state.contents.rows_of_ids(pa.array(list(ids), pa.string()))
             if len(rows) != len(ids):
                 raise InputError("an image id is not in the index", expected=len(ids), got=len(rows))
-            return self._state.master.vectors(rows[np.argsort(which)])
+            return state.master.vectors(rows[np.argsort(which)])
 
     def search(
         self,
@@ -153,9 +146,8 @@ class Index:
         """
         queries = self._queries(vectors, k)
         own = _own(exclude_patients, len(queries))
-        self._current()
-        with self._lock.reading():
-            state = self._state
+        self._committed.latest()
+        with self._committed.reading() as state:
             rows = state.contents.allowed(where, kinds)
             codes = state.contents.patient_codes(own)
             found, scores = nearest(state.contents, self._searcher(state), queries, k, rows, codes)
@@ -177,27 +169,22 @@ class Index:
         """Commit that the entries of a condition, or with these image ids, are gone; how many these were."""
         if (where is None) == (ids is None):
             raise SpecError("what to remove is told by a condition or by ids", got="both" if ids else "neither")
-        with self._writing():
-            contents = self._state.contents
+        with self._committed.writing():
+            contents = self._committed.state.contents
             if where is not None:
                 rows = matching_rows(contents.table.drop_columns([NUMBER]), where)
             else:
                 rows, _ = contents.rows_of_ids(pa.array(list(ids or ()), pa.string()))
-            self._commit(Changes(None, contents.numbers[rows]))
+            self._committed.commit(Changes(None, contents.numbers[rows]))
             return len(rows)
 
     def compact(self) -> None:
         """Write all live entries as one segment, forget the removed ones, and build and save the FAISS file anew."""
-        with self._writing():
-            state = self._state
+        with self._committed.writing():
+            state = self._committed.state
             table = state.contents.table.append_column(VECTOR, as_column(state.master.all_vectors()))
             segment = segments.write_segment(self.folder, "entries", state.manifest.generation + 1, table)
-            fresh = state.manifest.compacted(segment if len(table) else None)
-            fresh.write(self.folder)
-            with self._lock.writing():
-                state.manifest = fresh
-            self._settle(rebuild=True)
-            segments.sweep(self.folder, fresh)
+            self._committed.commit_compacted(state.manifest.compacted(segment if len(table) else None))
 
     def renew(self) -> bool:
         """Build and save the FAISS file anew if the index has outgrown it, and say whether; no entry changes.
@@ -205,17 +192,17 @@ class Index:
         That is where the rule asks for another method by now, or for cells learned on more of the entries. Small adds
         leave it alone, however many; an add that at least doubles the index does it by itself, and so does compact.
         """
-        with self._writing():
-            outgrown = is_outgrown(self._state)
+        with self._committed.writing():
+            outgrown = is_outgrown(self._committed.state)
             if outgrown:
-                self._settle(rebuild=True)
+                self._committed.settle(rebuild=True)
             return outgrown
 
     def snapshot(self, folder: str | Path) -> Index:
         """A copy of the committed state in an empty or absent folder, an index of its own."""
         from scanmill.retrieval.snapshot import copy_index
 
-        with self._writing():
+        with self._committed.writing():
             copy_index(self.folder, Path(folder), self.manifest)
         return Index.open(folder)
 
@@ -223,94 +210,24 @@ class Index:
         """Numbers of the index: entries by kind, patients, embedding, method, recall, segments, bytes."""
         from scanmill.retrieval.examination import facts
 
-        with self._lock.reading():
-            return facts(self._state)
+        with self._committed.reading() as state:
+            return facts(state)
 
     def check(self) -> dict[str, Any]:
         """Digest every file again and measure the recall against the exact search; ``problems`` is empty if sound."""
         from scanmill.retrieval.examination import examine
 
-        self._current()
-        with self._lock.reading():
-            return examine(self.folder, self._state)
+        self._committed.latest()
+        with self._committed.reading() as state:
+            return examine(self.folder, state)
 
     def _change(self, table: pa.Table, plan: Callable[[State, pa.Table], Changes]) -> int:
         manifest = self.manifest
         checked = checked_entries(table, manifest.dimension, manifest.metric)
-        with self._writing():
-            changes = plan(self._state, checked)
-            self._commit(changes)
+        with self._committed.writing():
+            changes = plan(self._committed.state, checked)
+            self._committed.commit(changes)
             return 0 if changes.added is None else len(changes.added)
-
-    def _commit(self, changes: Changes) -> None:
-        """One generation more; the memory follows the disk."""
-        old = self._state.manifest
-        added, removed, delta = changes.written(self.folder, old)
-        if added is None and removed is None:
-            return
-        fresh = old.then(added, removed, numbers=added.rows if added else 0)
-        fresh.write(self.folder)
-        with self._lock.writing():
-            advance(self._state, Delta(fresh, delta, [changes.removed] if removed else []))
-        n_added = added.rows if added else 0
-        self._settle(rebuild=is_outgrown(self._state) and is_build(self._state, n_added))
-
-    def _settle(self, *, rebuild: bool) -> None:
-        """Another master if that is asked for; the master's file where enough has changed since the last."""
-        if rebuild:
-            state = rebuilt(self._state)
-            with self._lock.writing():
-                self._state = state
-        state, (least, share) = self._state, SAVED_AFTER
-        if rebuild or state.changed > max(least, share * len(state.contents)):
-            save_master(self.folder, state.manifest, state.master)
-            state.changed = 0
-        self._seen = _signature(self.folder)
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        with self._changing, writer_lock(self.folder, self._wait_s):
-            self._follow()
-            segments.sweep(self.folder, self.manifest)
-            yield
-
-    def _current(self) -> State:
-        """The state, brought up to the last commit on the disk."""
-        if _signature(self.folder) != self._seen and self._changing.acquire(blocking=False):
-            try:  # else another thread is bringing it up, and what was committed before it is whole
-                self._follow()
-            finally:
-                self._changing.release()
-        return self._state
-
-    def _follow(self) -> None:
-        """Read what is committed, and follow it: by what is new where it goes on from here, else from the start."""
-        seen, manifest = _signature(self.folder), read_manifest(self.folder)
-        if manifest == self.manifest:
-            self._seen = seen
-            return
-        delta = None
-        if manifest.generation > self.manifest.generation:
-            delta = _unless_replaced(lambda: read_delta(self.folder, self.manifest, manifest), self.folder, manifest)
-        if delta is None:
-            seen, state = self._loaded()
-            with self._lock.writing():
-                self._seen, self._state = seen, state
-        else:
-            with self._lock.writing():
-                advance(self._state, delta)
-                self._seen = seen
-
-    def _loaded(self) -> tuple[Any, State]:
-        """The last commit; read again where a compaction has taken its files away meanwhile."""
-        for left in reversed(range(TRIES)):
-            seen, manifest = _signature(self.folder), read_manifest(self.folder)
-            try:
-                return seen, load_state(self.folder, manifest)
-            except SpecError:
-                if not left or read_manifest(self.folder).generation == manifest.generation:
-                    raise
-        raise AssertionError("unreachable")
 
     def _searcher(self, state: State) -> Searcher:
         """The master, or its clone on the device."""
@@ -340,22 +257,3 @@ def _own(patients: Sequence[str | None] | str | None, n: int) -> Sequence[str | 
     if len(patients) != n:
         raise SpecError("a patient key or None for every query", expected=n, got=len(patients))
     return patients
-
-
-def _signature(folder: Path) -> Any:
-    """What tells a search that there was a commit; a writer reads the manifest itself."""
-    try:
-        facts = (folder / manifests.NAME).stat()
-    except OSError:
-        return None
-    return facts.st_ino, facts.st_mtime_ns, facts.st_size
-
-
-def _unless_replaced(read: Callable[[], Delta | None], folder: Path, manifest: Manifest) -> Delta | None:
-    """What is read; None where its files are gone because a later generation has replaced them."""
-    try:
-        return read()
-    except SpecError:
-        if read_manifest(folder).generation == manifest.generation:
-            raise
-        return None
