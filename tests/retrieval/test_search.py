@@ -8,6 +8,7 @@ from image_entries import Description, assert_same_answers, matrix, some_entries
 from scanmill.retrieval import Index
 from scanmill.retrieval import nearest as plan
 from scanmill.retrieval.contents import Contents
+from scanmill.retrieval.entries import as_column
 
 ENTRIES = some_entries(1500)
 QUERIES = some_vectors(9, seed=5)
@@ -159,3 +160,31 @@ def test_rows_are_taken_from_several_pieces_as_from_one():
     for chosen in (rows, rows[rows < 45], rows[:1], rows[:0]):
         whole = pieces.table.combine_chunks().take(pa.array(chosen)).drop_columns(["number"])
         assert pieces.take(chosen).to_pylist() == whole.to_pylist()
+
+
+FAR = np.float32(1000)
+"""Squared distances of some 20 beside squared lengths of 24 million: a matrix product in float32 tells nothing."""
+
+
+@pytest.fixture(scope="module")
+def far_entries():
+    return some_entries(1500, vector=as_column(some_vectors(1500, seed=2) + FAR))
+
+
+@pytest.mark.parametrize("where", [None, "age < 40"])
+def test_vectors_far_from_zero_keep_their_neighbours(where, far_entries, tmp_path):
+    index = Index.create(tmp_path / "index", Description(), "l2", method="flat")
+    index.add(far_entries)
+    truth = true_answers(far_entries, QUERIES + FAR, 7, "l2", lambda row, q: where is None or row["age"] < 40)
+    for n in (1, 9):
+        assert_same_answers(index.search(QUERIES[:n] + FAR, 7, where=where), truth[:n])
+
+
+def test_the_recall_of_cells_far_from_zero_is_measured_against_the_truth(far_entries, tmp_path):
+    index = Index.create(tmp_path / "index", Description(), "l2", method="ivf")
+    index.add(far_entries)
+    truth = true_answers(far_entries, QUERIES + FAR, 10, "l2")
+    answers = index.search(QUERIES + FAR, 10)
+    found = [len({*answers.of(q)["row_key"].to_pylist()} & {*keys}) / 10 for q, (keys, _) in enumerate(truth)]
+    assert np.mean(found) > 0.95
+    assert index.check()["recall_at_10"] > 0.98

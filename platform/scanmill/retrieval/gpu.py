@@ -12,7 +12,9 @@ import numpy as np
 
 from scanmill.arrays import HostArray
 from scanmill.errors import ResourceError, SpecError
-from scanmill.retrieval.masters import Master, bitmap, faiss_module, scored
+from scanmill.retrieval.exact import scored, settled
+from scanmill.retrieval.faiss_library import bitmap, faiss_module
+from scanmill.retrieval.masters import Master
 
 MOST_K = 2048
 """FAISS's own limit on a GPU; more are asked of the CPU."""
@@ -49,6 +51,8 @@ class GpuClone:
         wanted = min(k, len(self._master) if rows is None else len(rows))
         if ((found >= 0).sum(axis=1) < wanted).any():
             return self._master.search(queries, k, rows)
+        if self.metric == "l2":
+            return settled(self._master.vectors, len(self._master), rows, queries, found)
         return scored(self._master.vectors, queries, found, self.metric), found
 
     def _on_device(self, queries: HostArray, k: int, rows: HostArray | None) -> HostArray:

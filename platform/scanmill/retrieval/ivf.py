@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from scanmill.arrays import HostArray
-from scanmill.retrieval.masters import bitmap, exact_among, faiss_metric, faiss_module
+from scanmill.retrieval.exact import exact_among
+from scanmill.retrieval.faiss_library import bitmap, faiss_metric, faiss_module
 from scanmill.retrieval.recall import AT, recall_of, sample_of
 
 FLAT_UP_TO = 2_000_000

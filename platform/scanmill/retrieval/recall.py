@@ -7,7 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from scanmill.arrays import HostArray
-from scanmill.retrieval.masters import Master, nearest_of_blocks
+from scanmill.retrieval.exact import nearest_of_blocks
+from scanmill.retrieval.masters import Master
 
 SAMPLE = 256
 AT = 10

@@ -13,10 +13,11 @@ from scanmill.cohort import parquet
 from scanmill.cohort.hashing import sha256_of
 from scanmill.cohort.identity import site_secret
 from scanmill.errors import SpecError
+from scanmill.retrieval.faiss_library import faiss_module
 from scanmill.retrieval.flat import FlatMaster
 from scanmill.retrieval.ivf import IvfMaster
 from scanmill.retrieval.manifest import Manifest
-from scanmill.retrieval.masters import Master, faiss_module
+from scanmill.retrieval.masters import Master
 
 RECORD = "master.json"
 LARGEST_RECORD_BYTES = 2**26
