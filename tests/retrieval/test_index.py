@@ -204,3 +204,15 @@ def test_entries_that_come_singly_are_all_compared_until_the_index_is_renewed(tm
     assert (index.info()["method"], index.info()["outgrown"]) == ("flat", True)
     index.compact()
     assert (index.info()["method"], index.info()["learned_on"]) == ("ivf", 120)
+
+
+def test_cells_that_another_writer_has_learned_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr("scanmill.retrieval.state.FEWEST_FOR_CELLS", 100)
+    monkeypatch.setattr("scanmill.retrieval.committed.SAVED_AFTER", (10, 0.0))
+    writer = Index.create(tmp_path / "index", Description(), method="ivf")
+    for start in range(0, 150, 30):
+        writer.add(some_entries(30, start=start))
+    assert Index.open(writer.folder).renew()
+    writer.add(some_entries(30, start=150))
+    for seen in (writer, Index.open(writer.folder)):
+        assert (seen.info()["method"], seen.info()["learned_on"], len(seen)) == ("ivf", 150, 180)

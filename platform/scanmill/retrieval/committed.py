@@ -14,7 +14,7 @@ from scanmill.retrieval import manifest as manifests
 from scanmill.retrieval import segments
 from scanmill.retrieval.changes import Changes
 from scanmill.retrieval.manifest import Manifest, read_manifest
-from scanmill.retrieval.saved_master import save_master
+from scanmill.retrieval.saved_master import save_master, saved_record
 from scanmill.retrieval.shared_lock import SharedLock
 from scanmill.retrieval.state import Delta, State, advance, is_build, is_outgrown, load_state, read_delta, rebuilt
 from scanmill.retrieval.writer_lock import writer_lock
@@ -52,6 +52,7 @@ class Committed:
         """The only writer of all processes, from the last commit on."""
         with self._changing, writer_lock(self.folder, self._wait_s):
             self._follow()
+            self._take_newer_cells()
             segments.sweep(self.folder, self.state.manifest)
             yield
 
@@ -105,6 +106,14 @@ class Committed:
             with self._lock.writing():
                 advance(self.state, delta)
                 self._seen = seen
+
+    def _take_newer_cells(self) -> None:
+        """Another writer may have learned cells on more entries, without a commit: they must not be written over."""
+        record, mine = saved_record(self.folder, self.state.manifest), getattr(self.state.master, "n_learned", 0)
+        if record is not None and (record["n_learned"] or 0) > mine:
+            state = load_state(self.folder, self.state.manifest)
+            with self._lock.writing():
+                self.state = state
 
     def _loaded(self) -> tuple[Any, State]:
         """The last commit; read again where a compaction has taken its files away meanwhile."""
