@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from scipy.spatial.distance import cdist
@@ -21,13 +21,21 @@ LEAST_PART = 2.0**-10
 """The least squared distance that matrix products tell well, as a part of the squared lengths that they subtract."""
 
 
+Gather = Callable[[HostArray], HostArray]
+"""The vectors (..., d) of some rows."""
+
+
+def blocks_of(rows: HostArray) -> Iterator[HostArray]:
+    """The rows, some thousands at a time."""
+    for start in range(0, len(rows), BLOCK_ROWS):
+        yield rows[start : start + BLOCK_ROWS]
+
+
 def exact_among(
-    gather: Callable[[HostArray], HostArray], rows: HostArray, queries: HostArray, k: int, metric: str
+    gather: Gather, rows: HostArray, queries: HostArray, k: int, metric: str
 ) -> tuple[HostArray, HostArray]:
     """The k nearest of the vectors of ``rows``: gathered a block at a time, all compared."""
-    starts = range(0, len(rows), BLOCK_ROWS)
-    blocks = ((block, gather(block)) for block in (rows[start : start + BLOCK_ROWS] for start in starts))
-    found = nearest_of_blocks(blocks, queries, k, metric)
+    found = nearest_of_blocks(((block, gather(block)) for block in blocks_of(rows)), queries, k, metric)
     return scored(gather, queries, found, metric), found
 
 
@@ -47,7 +55,7 @@ def nearest_of_blocks(
     return found
 
 
-def scored(gather: Callable[[HostArray], HostArray], queries: HostArray, found: HostArray, metric: str) -> HostArray:
+def scored(gather: Gather, queries: HostArray, found: HostArray, metric: str) -> HostArray:
     """The scores of found rows (n, k), NaN for -1, one way whatever the batch and the block.
 
     FAISS compares many queries at once by matrix products, whose rounding depends on the batch.
@@ -67,7 +75,7 @@ def scored(gather: Callable[[HostArray], HostArray], queries: HostArray, found: 
 
 
 def settled(
-    gather: Callable[[HostArray], HostArray], n: int, rows: HostArray | None, queries: HostArray, found: HostArray
+    gather: Gather, n: int, rows: HostArray | None, queries: HostArray, found: HostArray
 ) -> tuple[HostArray, HostArray]:
     """Distances and rows (n, k), where what was ``found`` by matrix products may be noise: then by differences."""
     distances = scored(gather, queries, found, "l2")

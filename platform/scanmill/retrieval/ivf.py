@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from scanmill.arrays import HostArray
-from scanmill.retrieval.exact import exact_among
+from scanmill.retrieval.exact import Gather, blocks_of, exact_among
 from scanmill.retrieval.faiss_library import bitmap, faiss_metric, faiss_module
 from scanmill.retrieval.recall import AT, recall_of, sample_of
 
@@ -63,18 +63,22 @@ class IvfMaster:
             index.set_direct_map_type(faiss_module().DirectMap.Hashtable)
 
     @classmethod
-    def learned(cls, numbers: HostArray, vectors: HostArray, metric: str) -> IvfMaster:
-        """Cells learned on a sample of the vectors, the same each time, then filled with them."""
-        faiss = faiss_module()
-        n, dimension = vectors.shape
+    def learned(cls, numbers: HostArray, gather: Gather, metric: str) -> IvfMaster:
+        """Cells learned on a sample of the vectors, the same each time, then filled with all, a block at a time.
+
+        ``gather`` gives the vectors (m, d) of some rows.
+        """
+        faiss, n = faiss_module(), len(numbers)
         cells = n_cells(n)
+        sample = gather(np.sort(np.random.default_rng(0).permutation(n)[: LEARNED_PER_CELL * cells]))
+        dimension = sample.shape[1]
         quantizer = faiss.IndexFlat(dimension, faiss_metric(metric))
         index = faiss.IndexIVFFlat(quantizer, dimension, cells, faiss_metric(metric))
         index.cp.max_points_per_centroid = LEARNED_PER_CELL
-        sample = np.random.default_rng(0).permutation(n)[: LEARNED_PER_CELL * cells]
-        index.train(vectors[np.sort(sample)])
+        index.train(sample)
         master = cls(index, metric, np.zeros(0, np.int64), learned=n)
-        master.add(numbers, vectors)
+        for rows in blocks_of(np.arange(n)):
+            master.add(numbers[rows], gather(rows))
         return tuned(master)
 
     def __len__(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from scanmill.arrays import HostArray
 from scanmill.errors import SpecError
 from scanmill.retrieval.contents import Contents
 from scanmill.retrieval.entries import NUMBER
+from scanmill.retrieval.exact import Gather
 from scanmill.retrieval.flat import FlatMaster
 from scanmill.retrieval.ivf import IvfMaster, method_for
 from scanmill.retrieval.manifest import Manifest, Segment
@@ -89,7 +90,7 @@ def advance(state: State, delta: Delta) -> None:
 
 def rebuilt(state: State) -> State:
     """The same entries with a master made anew, by the rule for their number."""
-    master = _master(state.manifest, state.contents.numbers, state.master.all_vectors())
+    master = _master(state.manifest, state.contents.numbers, state.master.vectors, state.master.all_vectors)
     return State(state.manifest, state.contents, master)
 
 
@@ -135,15 +136,16 @@ def _built(delta: Delta) -> State:
     if len({*contents.table["image_id"].to_pylist()}) != len(contents):
         raise SpecError("an entry stands twice in the index", do="restore it from a snapshot")
     vectors = np.concatenate(kept) if len(kept) > 1 else kept[0] if kept else _none(delta.manifest)
-    master = _master(delta.manifest, contents.numbers, vectors)
+    master = _master(delta.manifest, contents.numbers, vectors.__getitem__, lambda: vectors)
     return State(delta.manifest, contents, master, changed=len(contents))
 
 
-def _master(manifest: Manifest, numbers: HostArray, vectors: HostArray) -> Master:
+def _master(manifest: Manifest, numbers: HostArray, gather: Gather, everything: Callable[[], HostArray]) -> Master:
+    """A new master: flat from all vectors at once, cells from some at a time, so that neither holds them twice."""
     if _method(manifest, len(numbers)) == "ivf":
-        return IvfMaster.learned(numbers, vectors, manifest.metric)
+        return IvfMaster.learned(numbers, gather, manifest.metric)
     master = FlatMaster(manifest.dimension, manifest.metric)
-    master.add(numbers, vectors)
+    master.add(numbers, everything())
     return master
 
 
