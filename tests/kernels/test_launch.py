@@ -22,6 +22,17 @@ def test_no_owner_is_no_work():
     launch.GOLDEN(0, np.zeros((0, 3), np.float32), np.zeros(0, np.float32))
 
 
+@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="needs two cores")
+@pytest.mark.parametrize(("n_owners", "n_threads"), [(1, 1), (2, 2)])
+def test_one_owner_wakes_no_other_thread(n_owners, n_threads, monkeypatch):
+    monkeypatch.setattr(launch, "KERNELS", {})
+    seen = []
+    with launch.threads(2):
+        launch.Kernel("any", None, lambda *_: seen.append(numba.get_num_threads()))(n_owners)
+        assert numba.get_num_threads() == 2
+    assert seen == [n_threads]
+
+
 def test_threads_are_given_back():
     before = numba.get_num_threads()
     with launch.threads(1):

@@ -73,6 +73,9 @@ class Kernel:
             return
         if any(is_device_array(arg) for arg in args):
             self._run_on_gpu(n_owners, args)
+        elif n_owners == 1:
+            with threads(1):  # the others would be woken for nothing
+                self.cpu_driver(n_owners, *args)
         else:
             self.cpu_driver(n_owners, *args)
 
