@@ -34,14 +34,16 @@ def grey_levels(
     part, inside = cut_out(image, region)
     if not bin_width > 0:
         raise InputError("a bin width is positive", got=bin_width)
-    values = part.astype(xp.float64)
-    start = float(values[inside].min()) if lower is None else lower
-    levels = xp.floor((values - start) / bin_width) + 1
-    levels = xp.maximum(levels, 1) if n_levels is None else xp.clip(levels, 1, n_levels)
-    most = int(levels[inside].max())
+    levels = part.astype(xp.float64)
+    levels -= float(levels[inside].min()) if lower is None else lower
+    levels /= bin_width
+    xp.floor(levels, out=levels)
+    levels += 1
+    levels = xp.where(inside, xp.clip(levels, 1, xp.inf if n_levels is None else n_levels), 0)
+    most = float(levels.max())
     if most > MOST_LEVELS:
         raise InputError("too many grey levels", expected=f"at most {MOST_LEVELS}", got=most, do="widen the bins")
-    return xp.where(inside, levels, 0).astype(xp.int32)
+    return levels.astype(xp.int32)
 
 
 def level_statistics(levels: Array) -> dict[str, float]:
