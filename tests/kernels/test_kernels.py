@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import laws
+from scanmill.algorithms.features import cooccurrence as cooccurrence_counts
+from scanmill.algorithms.features import cooccurrence_matrices
 from scanmill.algorithms.reconstruction.helical import wfbp
 from scanmill.algorithms.registration.deformable import register_deformable
 from scanmill.algorithms.registration.measures import measure_of
@@ -20,9 +22,11 @@ from scanmill.geometry import ScanGeometry, VolumeGeometry
 from scanmill.kernels import (
     banded,
     columns,
+    cooccurrence,
     forces,
     helix,
     launch,
+    patterns,
     planar,
     rays,
     resampling,
@@ -43,8 +47,10 @@ MODULES = {
     for module in (
         banded,
         columns,
+        cooccurrence,
         forces,
         helix,
+        patterns,
         planar,
         rays,
         resampling,
@@ -125,6 +131,19 @@ def compare_images(dtype):
         measure.information()
 
 
+def count_textures(dtype):
+    """Levels in several bands, some outside; patterns of two planes, each row in two runs."""
+    levels = np.random.default_rng(7).integers(0, 6, (7, 18, 17))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cooccurrence_counts, "_run", lambda levels, n_counters: 500)
+        cooccurrence_matrices(levels[0], 5)
+        cooccurrence_matrices(levels, 5, distance=2)
+    image = laws.noise((2, 9 + 4, 11 + 4), dtype, 8)
+    corners, parts = np.array([[2, 3], [1, 2], [2, 0], [3, 2]]), np.array([[0, 0.5], [0.2, 0.7], [0.9, 0.1], [0, 0]])
+    out = np.zeros((2, 9, 11), np.int32)
+    patterns.PATTERNS(2 * 9 * 2, image, corners, parts.astype(dtype), 2, dtype(1e-6), 6, out)
+
+
 def calls_of(dtype):
     """Every kernel call of those operators: (kernel, number of owners, arguments before the call, after it)."""
     calls = []
@@ -147,6 +166,7 @@ def calls_of(dtype):
         resample_images(dtype)
         register_images()
         compare_images(dtype)
+        count_textures(dtype)
     return calls
 
 

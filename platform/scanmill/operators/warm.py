@@ -36,6 +36,7 @@ def compile_kernels(device: str = "cpu") -> list[str]:
     _warm_resampling(device)
     _warm_registration(device)
     _warm_similarity(device)
+    _warm_features(device)
     return sorted(KERNELS)
 
 
@@ -110,6 +111,19 @@ def _warm_similarity(device: str) -> None:
     similarity.LINE_SCORES(1, values, seen, ones(3), 8, scores)
     similarity.PULL(1, points, seen, scores, 8, ones(1, similarity.N_PULL))
     similarity.INFORMATION(1, points, seen, scores, 8, ones(1, similarity.N_INFORMATION))
+
+
+def _warm_features(device: str) -> None:
+    """What features count: levels are whole numbers, and patterns are always found in float64."""
+    from scanmill.kernels import cooccurrence, patterns
+
+    def zeros(shape: Any, dtype: Any) -> Any:
+        return to_device(np.zeros(shape, dtype), device)
+
+    tables = zeros((1, 4, 4), np.int32)
+    cooccurrence.COUNT(1, zeros(9, np.uint16), 3 + zeros(1, np.int64), 1, 5, 5, np.uint32(2), tables)
+    corners, parts = zeros((3, 2), np.int64), zeros((3, 2), np.float64)
+    patterns.PATTERNS(4, zeros((1, 6, 6), np.float64), corners, parts, 1, np.float64(0), 4, zeros((1, 4, 4), np.int32))
 
 
 def _operators(device: str) -> list[LinearOperator]:

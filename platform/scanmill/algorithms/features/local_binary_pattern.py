@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from scanmill.algorithms.features.box import Region, inside_of
-from scanmill.arrays import Array, xp_of
+from scanmill.arrays import Array, HostArray, xp_of
 from scanmill.errors import InputError
+from scanmill.operators.grid_places import runs_of
 
 TIE = 1e-9
 """Differences under this part of the image's range count as equal: interpolation must not decide in a flat region."""
+MOST_POINTS = 2**15 - 1
+"""The bright points that the kernel's integers count."""
 
 
 def local_binary_pattern(image: Array, *, n_points: int = 8, radius: float = 1.0) -> Array:
@@ -22,19 +27,28 @@ def local_binary_pattern(image: Array, *, n_points: int = 8, radius: float = 1.0
     >>> local_binary_pattern(np.array([[0, 0, 0], [0, 5, 0], [0, 0, 0]]))[1, 1]
     np.int32(0)
     """
-    if image.ndim < 2 or n_points < 3 or not radius > 0:
+    if image.ndim < 2 or not 3 <= n_points <= MOST_POINTS or not radius > 0:
         raise InputError("patterns need planes, 3 points or more and a radius", got=(image.ndim, n_points, radius))
-    xp = xp_of(image)
-    if not bool(xp.isfinite(image).all()):
+    least, highest = image.min(), image.max()
+    if image.dtype.kind == "c" or not np.isfinite((float(least), float(highest))).all():
         raise InputError("features need real, finite voxels", got=image.dtype)
-    reach = int(np.ceil(radius)) + 1
-    x = image.astype(xp.float64)
-    padded = xp.pad(x, [(0, 0)] * (x.ndim - 2) + [(reach, reach)] * 2)
-    least = x - TIE * float(x.max() - x.min())
-    bright = [_at(padded, reach, offset, x.shape) >= least for offset in _circle(n_points, radius)]
-    n_bright = sum(b.astype(xp.int32) for b in bright)
-    n_changes = sum((a != b).astype(xp.int32) for a, b in zip(bright, bright[1:] + bright[:1], strict=True))
-    return xp.where(n_changes <= 2, n_bright, n_points + 1).astype(xp.int32)
+    circle = _circle(n_points, radius)
+    return _patterns(image, circle, int(np.ceil(radius)) + 1, TIE * (float(highest) - float(least)))
+
+
+def _patterns(image: Array, circle: HostArray, reach: int, tie: float) -> Array:
+    """The patterns on a circle, (point, yx), that reaches less than ``reach``; computed in float64."""
+    from scanmill.kernels.patterns import PATTERNS
+
+    xp, (*before, ny, nx) = xp_of(image), image.shape
+    padded = xp.zeros((*before, ny + 2 * reach, nx + 2 * reach), dtype=xp.float64)
+    padded[..., reach : reach + ny, reach : reach + nx] = image
+    corners = np.floor(circle).astype(np.int64)
+    places = xp.asarray(corners + reach), xp.asarray(circle - corners)
+    patterns = xp.empty((math.prod(before), ny, nx), dtype=xp.int32)
+    n_runs, run = runs_of(patterns)
+    PATTERNS(n_runs, padded.reshape(-1, *padded.shape[-2:]), *places, reach, np.float64(tie), run, patterns)
+    return patterns.reshape(image.shape)
 
 
 def pattern_histogram(image: Array, region: Region = None, *, n_points: int = 8, radius: float = 1.0) -> Array:
@@ -59,21 +73,7 @@ def pattern_histogram(image: Array, region: Region = None, *, n_points: int = 8,
     return xp.concatenate(parts)
 
 
-def _circle(n_points: int, radius: float) -> list[tuple[float, float]]:
-    """The points (y, x), against the clock from the right; rounded, so that the four on the axes meet pixels."""
+def _circle(n_points: int, radius: float) -> HostArray:
+    """The points (point, yx), against the clock from the right; rounded, so that the four on the axes meet pixels."""
     angles = 2 * np.pi * np.arange(n_points) / n_points
-    return [(float(round(-radius * np.sin(a), 5)), float(round(radius * np.cos(a), 5))) for a in angles]
-
-
-def _at(padded: Array, reach: int, offset: tuple[float, float], shape: tuple[int, ...]) -> Array:
-    """Every pixel's neighbour at ``offset``, between pixels by linear interpolation."""
-    (top, down), (left, right) = ((int(np.floor(o)), o - np.floor(o)) for o in offset)
-    ny, nx = shape[-2:]
-
-    def pixel(dy: int, dx: int) -> Array:
-        y, x = reach + top + dy, reach + left + dx
-        return padded[..., y : y + ny, x : x + nx]
-
-    upper = (1 - right) * pixel(0, 0) + right * pixel(0, 1)
-    lower = (1 - right) * pixel(1, 0) + right * pixel(1, 1)
-    return (1 - down) * upper + down * lower
+    return np.array([(round(-radius * np.sin(a), 5), round(radius * np.cos(a), 5)) for a in angles])
