@@ -155,6 +155,21 @@ def test_a_finished_row_is_in_the_index_within_seconds(run, tmp_path):
     assert contents(tmp_path / "a.index")[0] == [entry]
 
 
+def test_a_retry_and_a_resume_are_followed_by_an_index_too(run, tmp_path):
+    run = copytree(run, tmp_path / "runs" / run.name)
+    for number, words in enumerate((("runs", "retry"), ("resume",))):
+        index = tmp_path / f"{number}.index"
+        found = scanmill(*words, run, "--workers", "0", "--index", index)
+        assert found.exit_code == 0, found.output
+        assert "6 entries new or changed" in found.stdout
+        assert contents(index) == contents("live.index")
+        other = tmp_path / f"other-{number}.index"
+        assert scanmill("index", "create", other, "--embedding", "volume").exit_code == 0
+        for wrong, told in ((other, "another embedding than the job's"), ("cohort.parquet", "an index is a folder")):
+            refused = scanmill(*words, run, "--workers", "0", "--index", wrong)
+            assert (refused.exit_code, told in refused.output) == (2, True), refused.output
+
+
 LEARNED = """
 name: learned
 stages:
@@ -188,6 +203,8 @@ def test_an_embedding_is_learned_by_one_stage_and_used_by_another(run, tmp_path)
     (folder,) = [path for path in (tmp_path / "runs").iterdir() if (path / "run.json").is_file()]
     assert scanmill("index", "build", tmp_path / "again.index", folder).exit_code == 0
     assert contents(tmp_path / "again.index") == contents(tmp_path / "l.index")
+    again = scanmill("resume", folder, "--workers", "0", "--index", "live.index")
+    assert "6 images left out of live.index" in again.stdout, again.output
     mixed = scanmill("index", "add", "live.index", folder)
     assert "another embedding" in mixed.output
 

@@ -11,6 +11,7 @@ import typer
 from scanmill.cli.index_evaluate import evaluate
 from scanmill.cli.search import IndexPath
 from scanmill.cli.shell import AsJson, plural, print_json, print_table, say
+from scanmill.cli.telling import entries as entries_told
 from scanmill.cli.telling import size
 from scanmill.errors import SpecError
 
@@ -81,7 +82,7 @@ def remove(
     from scanmill.retrieval import Index
 
     n = Index.open(index).remove(where, ids=image_id)
-    print_json({"removed": n}) if as_json else say("removed {}", _entries(n))
+    print_json({"removed": n}) if as_json else say("removed {}", entries_told(n))
 
 
 @app.command()
@@ -180,7 +181,7 @@ def _fill(index: Path, runs: Iterable[str], as_json: bool) -> None:
     if as_json:
         print_json({"images": images, "entries": written, "of_another_embedding": strangers})
         return
-    say("[bold]{}[/bold]: {} of {} new or changed", index, _entries(written), plural(images, "image"))
+    say("[bold]{}[/bold]: {} of {} new or changed", index, entries_told(written), plural(images, "image"))
     if strangers:
         say("[yellow]left out[/yellow], since another embedding made them: {}", plural(strangers, "image"))
     say("Next: scanmill search {} IMAGE", index)
@@ -213,7 +214,3 @@ def _tell_info(index: Path, facts: dict[str, Any], as_json: bool) -> None:
     shown["outgrown"] = "yes: scanmill index compact" if facts["outgrown"] else "no"
     shown["kinds"] = ", ".join(f"{n:,} {kind}" for kind, n in facts["kinds"].items()) or "none"
     print_table(str(index), ("", ""), list(shown.items()))
-
-
-def _entries(n: int) -> str:
-    return "1 entry" if n == 1 else f"{n:,} entries"

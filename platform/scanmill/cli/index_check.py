@@ -24,6 +24,8 @@ def check_indexes(job: JobSpec, indexes: Sequence[Path]) -> None:
                         do="add `embed` and {use: save, in: {image: entries}, params: {output: entries}}")  # fmt: skip
     known = list(_digests(stages))
     for folder in indexes:
+        if folder.is_file():
+            raise SpecError("an index is a folder", where=folder.name, got="a file")
         if folder.is_dir() and any(folder.iterdir()):
             digest = Index.open(folder).manifest.digest
             if None not in known and digest not in known:

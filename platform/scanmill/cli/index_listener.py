@@ -28,12 +28,22 @@ class IndexListener:
 
     def __init__(self, run: str, index: Path) -> None:
         self.run, self.index = run, index
-        self.problem, self.behind, self.written = "", set[str](), 0
+        self.problem, self.behind = "", set[str]()
         self._events: queue.SimpleQueue[RunEvent] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._writer: IndexWriter | None = None
         self._thread = threading.Thread(target=self._work, name="scanmill-index", daemon=True)
         self._thread.start()
+
+    @property
+    def written(self) -> int:
+        """How many new or changed entries were committed."""
+        return self._writer.written if self._writer else 0
+
+    @property
+    def strangers(self) -> int:
+        """How many images were left out, since another embedding made their entries."""
+        return self._writer.strangers if self._writer else 0
 
     def on_event(self, event: RunEvent) -> None:
         """Only remember it: the driver goes on at once."""

@@ -31,8 +31,13 @@ class IndexWriter:
 
     def __init__(self, folder: Path, entries: RunEntries) -> None:
         self.folder, self.entries = folder, entries
-        self.written, self.strangers = 0, 0
+        self.written, self._strangers = 0, set[Described]()
         self._index: Index | None = None
+
+    @property
+    def strangers(self) -> int:
+        """How many images were left out, since another embedding made their entries."""
+        return len(self._strangers)
 
     def write(self, described: Sequence[Described]) -> None:
         """Commit the entries of some rows, in place of those that the same rows had from the same output."""
@@ -67,7 +72,7 @@ class IndexWriter:
         if self._index is None:
             self._index = open_or_create(self.folder, self.entries.embedding(found))
         if found.embedding != self._index.manifest.digest:
-            self.strangers += 1
+            self._strangers.add(one)
             return None
         return self.entries.table(one, found)
 

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scanmill.cli.shell import AsJson, plural, print_json, say
-from scanmill.cli.telling import finish, show_plan, total
+from scanmill.cli.telling import entries, finish, show_plan, total
 
 if TYPE_CHECKING:
+    from scanmill.cli.index_listener import IndexListener
     from scanmill.engine.events import Listener
+    from scanmill.engine.spec import JobSpec
 
 Address = Annotated[str | None, typer.Option(help="A Ray cluster to join; a local one is started by default.")]
 Ledger = Annotated[str | None, typer.Option(help="The ledger's database URL; SQLite in the run folder by default.")]
@@ -78,8 +80,10 @@ def resume(
 
     Example: [bold]scanmill resume runs/demo-0123456789[/bold]
     """
+    from scanmill.cli.index_check import check_indexes
     from scanmill.engine.runs import resume_run
 
+    check_indexes(job_of(folder), index or [])
     with listening(folder, experiment_of(folder), as_json, index or []) as listeners:
         summary = resume_run(folder, ledger_url=ledger, address=address, workers=workers, listeners=listeners)
     finish(summary, as_json)
@@ -118,20 +122,37 @@ def listening(folder: str, experiment: str, as_json: bool, indexes: Sequence[Pat
     with LiveProgress(silent=as_json) as live:
         yield [live, ReportListener(), tracking, *writers]
     for writer in writers:
-        if not writer.close() and not as_json:
-            problem = writer.problem or "the index has not heard everything yet"
-            say("[yellow]{}[/yellow]; add it later with `scanmill index add {} {}`", problem, writer.index, folder)
+        whole = writer.close()
+        if not as_json:
+            _tell_index(writer, folder, whole=whole)
     if not tracking.tracker.close() and not as_json:
         problem = tracking.tracker.problem or "MLflow has not heard everything yet"
         say("[yellow]{}[/yellow]; send it later with `scanmill runs track {}`", problem, folder)
 
 
-def experiment_of(folder: str) -> str:
-    """The MLflow experiment that a run's own job names."""
+def _tell_index(writer: IndexListener, folder: str, *, whole: bool) -> None:
+    if not whole:
+        problem = writer.problem or "the index has not heard everything yet"
+        say("[yellow]{}[/yellow]; add it later with `scanmill index add {} {}`", problem, writer.index, folder)
+    if writer.strangers:
+        images = plural(writer.strangers, "image")
+        say("[yellow]{} left out[/yellow] of {}, since another embedding made them", images, writer.index)
+    if writer.written:
+        say("[bold]{}[/bold]: {} new or changed", writer.index, entries(writer.written))
+        say("Next: scanmill search {} IMAGE", writer.index)
+
+
+def job_of(folder: str) -> JobSpec:
+    """A run's own job."""
     from scanmill.engine.run_folder import JOB, RunFolder
     from scanmill.engine.spec import load_job
 
     opened = RunFolder.open(folder)
     opened.fetch(JOB)
-    job = load_job(opened.path / JOB)
+    return load_job(opened.path / JOB)
+
+
+def experiment_of(folder: str) -> str:
+    """The MLflow experiment that a run's own job names."""
+    job = job_of(folder)
     return job.tracking.experiment or job.name

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scanmill.cli.run import Address, Ledger, RunPath, Workers, experiment_of, listening
+from scanmill.cli.run import Address, Indexes, Ledger, RunPath, Workers, experiment_of, job_of, listening
 from scanmill.cli.shell import AsJson, plural, print_json, print_table, say
 from scanmill.cli.telling import finish, size, total
 
@@ -123,15 +123,18 @@ def retry(
     address: Address = None,
     ledger: Ledger = None,
     workers: Workers = None,
+    index: Indexes = None,
     as_json: AsJson = False,
 ) -> None:
     """Try failed and quarantined rows again, for instance after the data were mended.
 
     Example: [bold]scanmill runs retry runs/demo-0123456789 row-7[/bold]
     """
+    from scanmill.cli.index_check import check_indexes
     from scanmill.engine.runs import retry_run
 
-    with listening(folder, experiment_of(folder), as_json) as listeners:
+    check_indexes(job_of(folder), index or [])
+    with listening(folder, experiment_of(folder), as_json, index or []) as listeners:
         summary = retry_run(
             folder, rows or (), ledger_url=ledger, address=address, workers=workers, listeners=listeners
         )

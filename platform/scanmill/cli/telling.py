@@ -83,6 +83,15 @@ def size(n_bytes: float) -> str:
     return f"{n_bytes:.0f} B"
 
 
+def entries(n: int) -> str:
+    """A number of an index's entries.
+
+    >>> entries(1), entries(1200)
+    ('1 entry', '1,200 entries')
+    """
+    return "1 entry" if n == 1 else f"{n:,} entries"
+
+
 def total(counts: Mapping[str, Mapping[UnitState, int]], state: UnitState) -> int:
     """Units of all stages in a state."""
     return sum(dict(one).get(state, 0) for one in counts.values())
