@@ -10,6 +10,16 @@ TABLE = some_entries(500)
 ASKED = [{}, {"where": "age < 40"}, {"kinds": ["region"]}, {"exclude_patients": [f"p{i}" for i in range(12)]}]
 
 
+class InThisProcess:
+    """Shards one after another."""
+
+    def __init__(self, parts):
+        self.parts = parts
+
+    def call(self, method, *arguments, **named):
+        return [getattr(part, method)(*arguments, **named) for part in self.parts]
+
+
 @pytest.fixture(scope="module", params=["cosine", "l2"])
 def whole_and_parts(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("indexes")
@@ -26,7 +36,7 @@ def whole_and_parts(request, tmp_path_factory):
 def test_parts_answer_as_the_whole_to_the_bit(whole_and_parts, asked):
     whole, parts = whole_and_parts
     one = whole.search(some_vectors(12, seed=3), 9, **asked)
-    merged = shards.ShardedIndex(shards.InThisProcess(parts)).search(some_vectors(12, seed=3), 9, **asked)
+    merged = shards.ShardedIndex(InThisProcess(parts)).search(some_vectors(12, seed=3), 9, **asked)
     assert merged.complete
     assert merged.table.equals(one.table)
 

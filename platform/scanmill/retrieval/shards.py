@@ -16,21 +16,6 @@ from scanmill.retrieval.entries import image_ids
 from scanmill.retrieval.index import Index
 
 
-class Shard(Protocol):
-    """A part of an index; :class:`scanmill.retrieval.Index` is one."""
-
-    def search(
-        self,
-        vectors: HostArray,
-        k: int = 10,
-        *,
-        where: str | None = None,
-        exclude_patients: Sequence[str | None] | str | None = None,
-        kinds: Collection[str] | None = None,
-    ) -> Answers:
-        """As of :meth:`scanmill.retrieval.Index.search`."""
-
-
 class Pool(Protocol):
     """Where the shards are: in this process, or each in an actor on a node of its own."""
 
@@ -60,17 +45,6 @@ class ShardedIndex:
     def info(self) -> list[dict[str, Any] | None]:
         """The numbers of every shard; None for one that is away."""
         return self._pool.call("info")
-
-
-class InThisProcess:
-    """Shards one after another, for an index that one machine can hold."""
-
-    def __init__(self, shards: Sequence[Shard]) -> None:
-        self._shards = shards
-
-    def call(self, method: str, *arguments: Any, **named: Any) -> list[Any]:
-        """What each shard answers."""
-        return [getattr(shard, method)(*arguments, **named) for shard in self._shards]
 
 
 def open_shard(folder: str) -> Index:
