@@ -73,7 +73,7 @@ def test_a_table_a_montage_and_a_cohort(place):
     outputs = ("--montage", place / "found.png", "--save-cohort", place / "found.parquet")
     found = scanmill("search", "live.index", path, "-k", 20, *outputs)
     assert found.exit_code == 0, found.output
-    assert "6 answers of 20 answers: the index has no more" in found.stdout
+    assert "6 of 20 answers: the index has no more" in found.stdout
     with Image.open(place / "found.png") as picture:
         tile = np.asarray(picture.convert("L"))[10:240, 260:490]
     assert (picture.width, tile.std() > 10) == (6 * 246 + 6, True)
@@ -193,16 +193,22 @@ def test_shards_answer_as_one_and_say_when_one_is_away(place):
     np.testing.assert_allclose([one["score"] for one in ours], [one["score"] for one in theirs], atol=1e-5)
     away = next(shard for shard in sorted((place / "shards").iterdir()) if len(Index.open(shard)))
     gone = set(Index.open(away).entries()["row_key"].to_pylist())
-    (away / "index.json").rename(place / "index.json")
-    told = asked(place / "shards", path)
-    assert told["complete"] is False
-    assert {one["row_key"] for one in told["answers"]} == {f"parallel-full-{n}" for n in range(6)} - gone
-    assert "partial: a shard of the index is away" in scanmill("search", place / "shards", path).stdout
-    (place / "index.json").rename(away / "index.json")
+    for hidden, why in ((away / "index.json", "no index here"), (away, "the folder is not there")):
+        hidden.rename(place / "hidden")
+        told = asked(place / "shards", path)
+        assert told["complete"] is False
+        assert why in told["away"][away.name]
+        assert {one["row_key"] for one in told["answers"]} == {f"parallel-full-{n}" for n in range(6)} - gone
+        words = scanmill("search", place / "shards", path).stdout
+        assert "partial: 1 of 3 shards away" in words
+        assert f"{away.name}: " in words
+        (place / "hidden").rename(hidden)
     assert asked(place / "shards", path)["complete"]
     for shard in (place / "shards").iterdir():
         (shard / "index.json").unlink()
     assert scanmill("search", place / "shards", path).exit_code == 4
+    away.rename(place / "shards" / "shard-007-of-009")
+    assert "different splits" in scanmill("search", place / "shards", path).output
 
 
 def test_local_matching_orders_the_answers_anew(place):

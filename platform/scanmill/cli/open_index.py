@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,16 @@ from scanmill.retrieval import Answers, Index
 from scanmill.retrieval.manifest import NAME
 from scanmill.retrieval.shards import ShardedIndex
 
+SHARD = re.compile(r"shard-(\d{3,})-of-(\d{3,})")
+"""The name of a shard's folder: its number, the first is 0, and how many there are."""
+
 
 @dataclass(frozen=True, eq=False)
 class OpenIndex:
-    """The shards of an index, in the order of their folders; None for one that is away."""
+    """The shards of an index, in the order of their numbers; None for one that is ``away``, by its name and why."""
 
     shards: tuple[Index | None, ...]
+    away: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return sum(len(shard) for shard in self.there)
@@ -60,25 +65,47 @@ class OpenIndex:
 def open_index(folder: Path) -> OpenIndex:
     """The index in a folder, or that of the shards in its folders (`scanmill index split` makes them).
 
-    Raises SpecError where there is none, or shards of different embeddings; ResourceError where all are away.
+    Raises SpecError where there is none, or shards of different indexes; ResourceError where all are away.
     """
-    parts = [] if (folder / NAME).exists() else sorted(one for one in folder.iterdir() if one.is_dir())
-    if not any(part.name.startswith("shard-") for part in parts):
+    names = [] if (folder / NAME).exists() else [one.name for one in folder.iterdir() if SHARD.fullmatch(one.name)]
+    if not names:
         return OpenIndex((Index.open(folder),))
-    shards = tuple(_unless_away(part) for part in parts if part.name.startswith("shard-"))
-    digests = {shard.manifest.digest for shard in shards if shard is not None}
+    found, away = list[Index | None](), {}
+    for name in _all_names(folder, names):
+        try:
+            found.append(Index.open(folder / name))
+        except (SpecError, InputError, ResourceError) as error:
+            found.append(None)
+            away[name] = str(error) if (folder / name).exists() else "the folder is not there"
+    _check_shards(folder, found, away)
+    return OpenIndex(tuple(found), away)
+
+
+def _all_names(folder: Path, names: Sequence[str]) -> list[str]:
+    """The names of all shards that there should be, by those that are there."""
+    counts = {int(name.rpartition("-")[2]) for name in names}
+    if len(counts) > 1:
+        raise SpecError("shards of different splits", where=folder.name, got=" and ".join(map(str, sorted(counts))))
+    (n,) = counts
+    return [shard_name(number, n) for number in range(n)]
+
+
+def _check_shards(folder: Path, found: Sequence[Index | None], away: Mapping[str, str]) -> None:
+    digests = {shard.manifest.digest for shard in found if shard is not None}
     if len(digests) > 1:
         raise SpecError("shards of different embeddings", where=folder.name, got=len(digests))
     if not digests:
-        raise ResourceError("no shard of the index can be opened", where=folder.name, got=f"{len(shards)} away")
-    return OpenIndex(shards)
+        name, why = next(iter(away.items()))
+        raise ResourceError("no shard of the index can be opened", where=folder.name, got=f"{name}: {why}")
 
 
-def _unless_away(folder: Path) -> Index | None:
-    try:
-        return Index.open(folder)
-    except (SpecError, InputError, ResourceError):
-        return None
+def shard_name(number: int, n: int) -> str:
+    """What a shard's folder is called.
+
+    >>> shard_name(1, 4)
+    'shard-001-of-004'
+    """
+    return f"shard-{number:03d}-of-{n:03d}"
 
 
 def split_index(index: Index, folder: Path, n: int) -> Sequence[Index]:
@@ -92,6 +119,6 @@ def split_index(index: Index, folder: Path, n: int) -> Sequence[Index]:
     table = table.append_column(VECTOR, as_column(index.vectors(table["image_id"].to_pylist())))
     made = []
     for number, part in enumerate(split(table, n)):
-        made.append(Index.create(folder / f"shard-{number:03d}", index.embedding(), index.manifest.metric))
+        made.append(Index.create(folder / shard_name(number, n), index.embedding(), index.manifest.metric))
         made[-1].add(part)
     return made

@@ -64,9 +64,9 @@ def search(
     if save_cohort:
         cohort_of(answers, runs).write(save_cohort)
     if as_json:
-        print_json({"complete": complete, "metric": opened.metric, "answers": answers})
+        print_json({"complete": complete, "away": opened.away, "metric": opened.metric, "answers": answers})
     else:
-        _tell(answers, complete=complete, k=k, n_queries=len(queries), n_entries=len(opened))
+        _tell(answers, opened, k=k, n_queries=len(queries))
     if montage:
         _write_montage(montage, queries, answers, runs, silent=as_json)
 
@@ -130,13 +130,16 @@ def _write_montage(path: Path, queries: Sequence[Query], answers: Sequence[Any],
         say("[yellow]{} away[/yellow]: runs are looked for in {}, --runs says where", plural(away, "image"), runs)
 
 
-def _tell(answers: Sequence[Any], *, complete: bool, k: int, n_queries: int, n_entries: int) -> None:
+def _tell(answers: Sequence[Any], index: OpenIndex, *, k: int, n_queries: int) -> None:
     head = ("query", "rank", "score", "row", "shows", "run")
     lines = [(a["query"], a["rank"], a["score"], a["row_key"], a["shows"], a["run_id"]) for a in answers]
     skipped = 1 if n_queries == 1 else 0
     print_table("", head[skipped:], [line[skipped:] for line in lines])
-    if not complete:
-        say("[yellow]partial[/yellow]: a shard of the index is away; better answers may exist")
+    if index.away:
+        n, shards = len(index.away), plural(len(index.shards), "shard")
+        say("[yellow]partial[/yellow]: {} of {} away; better answers may exist", n, shards)
+        for name, why in index.away.items():
+            say("  {}: {}", name, why)
     if len(answers) < k * n_queries:
-        got, wanted = plural(len(answers), "answer"), plural(k * n_queries, "answer")
-        say("{} of {}: the index has no more that may answer ({})", got, wanted, plural(n_entries, "vector"))
+        wanted, there = plural(k * n_queries, "answer"), plural(len(index), "vector")
+        say("{} of {}: the index has no more that may answer ({})", len(answers), wanted, there)
