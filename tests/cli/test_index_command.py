@@ -68,19 +68,46 @@ def test_info_check_remove_compact_and_snapshot(run, tmp_path):
     assert (told["entries"], told["kinds"], told["patients"]) == (4, {"series": 4}, 4)
     sound = scanmill("index", "check", index)
     assert (sound.exit_code, sound.stdout.splitlines()[-1]) == (0, "sound")
-    segment = max(index.glob("entries-*.parquet"))
-    segment.write_bytes(segment.read_bytes()[:-1] + b"x")
-    assert scanmill("index", "check", index).exit_code != 0
+
+
+def test_a_check_of_a_damaged_index_names_what_is_damaged(run, tmp_path):
+    index = tmp_path / "a.index"
+    copytree("live.index", index)
+    segment, embedding = max(index.glob("entries-*.parquet")), index / "embedding.json"
+    whole, other = segment.read_bytes(), embedding_text(default_embedding("volume")).encode()
+    damages = {
+        (segment, whole[:-1] + b"x"): f"{segment.name}: ",
+        (segment, whole[:100]): f"{segment.name}: 100 bytes instead of",
+        (segment, None): f"{segment.name}: it is not there",
+        (embedding, b"{"): "embedding.json: this is no file of an embedding",
+        (embedding, other): "embedding.json: another embedding",
+        (embedding, None): "embedding.json: no such file",
+    }
+    for (path, content), told in damages.items():
+        before = path.read_bytes()
+        path.unlink() if content is None else path.write_bytes(content)
+        found = scanmill("index", "check", index, "--json")
+        assert (found.exit_code, told in str(json.loads(found.stdout)["problems"])) == (3, True), found.output
+        words = scanmill("index", "check", index)
+        assert (words.exit_code, told in words.stdout) == (3, True)
+        assert "build another index from the runs" in words.stdout
+        path.write_bytes(before)
+    assert scanmill("index", "check", index).exit_code == 0
+    (index / "index.json").write_text("{")
+    assert scanmill("index", "check", index).exit_code == 2
 
 
 def test_an_unfinished_thing_is_never_told_as_done(run, tmp_path):
     other = tmp_path / "other.index"
     assert scanmill("index", "create", other, "--embedding", "volume").exit_code == 0
+    assert scanmill("index", "split", "live.index", tmp_path / "parts").exit_code == 0
     wrong = {
         ("index", "build", "live.index", run): "something already",
         ("index", "add", other, run): "another embedding",
         ("index", "add", tmp_path / "new.index", tmp_path): "no run folder",
         ("index", "info", tmp_path): "no index here",
+        ("index", "info", tmp_path / "parts"): "the shards of an index",
+        ("index", "create", tmp_path / "x.index", "--metric", "l1"): "an unknown metric: expected cosine or l2, got l1",
         ("index", "create", tmp_path / "x.index", "--embedding", "best"): "no default embedding",
         ("index", "remove", "live.index"): "by a condition or by ids",
         ("index", "remove", "live.index", "--where", "wha = 'chest'"): "wha",

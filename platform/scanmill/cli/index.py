@@ -148,18 +148,34 @@ def check(index: IndexPath, as_json: AsJson = False) -> None:
 
     Example: [bold]scanmill index check ct.index[/bold]
     """
-    from scanmill.retrieval import Index
+    from scanmill.retrieval.manifest import RESTORE
 
-    found = Index.open(index).check()
+    found = _examined(index)
     if as_json:
         print_json(found)
     else:
         for problem in found["problems"]:
             say("[red]{}[/red]", problem)
-        _tell_info(index, {name: value for name, value in found.items() if name != "problems"}, as_json=False)
-        say("{}", "NOT sound" if found["problems"] else "sound")
+        if "entries" in found:
+            _tell_info(index, {name: value for name, value in found.items() if name != "problems"}, as_json=False)
+        say("{}", f"NOT sound; {RESTORE}" if found["problems"] else "sound")
     if found["problems"]:
         raise typer.Exit(3)
+
+
+def _examined(index: Path) -> dict[str, Any]:
+    """What a check finds; the ``problems`` alone of an index that is too damaged to be opened."""
+    from scanmill.retrieval import Index
+    from scanmill.retrieval.examination import file_problems
+    from scanmill.retrieval.manifest import read_manifest
+
+    try:
+        return Index.open(index).check()
+    except SpecError:
+        problems = file_problems(index, read_manifest(index))
+        if not problems:
+            raise
+        return {"problems": problems}
 
 
 def _fill(index: Path, runs: Iterable[str], as_json: bool) -> None:

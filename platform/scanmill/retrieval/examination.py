@@ -11,8 +11,10 @@ import pyarrow.compute as pc
 
 from scanmill.arrays import HostArray
 from scanmill.retrieval.entries import NUMBER
+from scanmill.retrieval.manifest import Manifest
 from scanmill.retrieval.masters import Master
 from scanmill.retrieval.recall import recall_against
+from scanmill.retrieval.saved_embedding import embedding_problem
 from scanmill.retrieval.segments import damage, read_entries
 from scanmill.retrieval.state import State, is_outgrown
 
@@ -51,11 +53,18 @@ def method_facts(master: Master) -> dict[str, Any]:
     return {"method": "ivf", "cells": cells, "probes": probes, "learned_on": learned}
 
 
+def file_problems(folder: Path, manifest: Manifest) -> list[str]:
+    """What is wrong with the files of an index, all of them read and digested."""
+    found = ((segment.name, damage(folder, segment)) for segment in (*manifest.entries, *manifest.removed))
+    problems = [f"{name}: {wrong}" for name, wrong in found if wrong]
+    embedding = embedding_problem(folder, manifest)
+    return [*problems, embedding] if embedding else problems
+
+
 def examine(folder: Path, state: State) -> dict[str, Any]:
     """The numbers, the recall of today, and what is wrong: a damaged segment, a count that does not add up."""
     manifest, contents = state.manifest, state.contents
-    found = ((segment.name, damage(folder, segment)) for segment in (*manifest.entries, *manifest.removed))
-    problems = [f"{name}: {wrong}" for name, wrong in found if wrong]
+    problems = file_problems(folder, manifest)
     expected = sum(one.rows for one in manifest.entries) - sum(one.rows for one in manifest.removed)
     if not expected == len(contents) == len(state.master):
         problems.append(f"the files hold {expected} entries, the table {len(contents)}, the master {len(state.master)}")

@@ -11,9 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from scanmill.algorithms.features import Embedding
-from scanmill.algorithms.features.named import embedding_text, read_embedding
 from scanmill.arrays import HostArray
-from scanmill.cohort import parquet
 from scanmill.cohort.select import matching_rows
 from scanmill.errors import InputError, SpecError
 from scanmill.retrieval import segments
@@ -25,9 +23,9 @@ from scanmill.retrieval.gpu import GpuClone
 from scanmill.retrieval.manifest import METHODS, METRICS, MOST_DIMENSIONS, Manifest
 from scanmill.retrieval.masters import Searcher
 from scanmill.retrieval.nearest import nearest
+from scanmill.retrieval.saved_embedding import index_embedding, save_embedding
 from scanmill.retrieval.state import State, is_outgrown
 
-EMBEDDING = "embedding.json"
 LARGEST_K = 10_000
 MOST_QUERIES = 1_000_000
 
@@ -69,14 +67,15 @@ class Index:
         something in it, an unknown metric or method.
         """
         folder = Path(folder)
-        if metric not in METRICS or method not in METHODS:
-            raise SpecError("an unknown metric or method", expected=(METRICS, METHODS), got=(metric, method))
+        for word, one, known in (("metric", metric, METRICS), ("method", method, METHODS)):
+            if one not in known:
+                raise SpecError(f"an unknown {word}", expected=" or ".join(known), got=one)
         if not 0 < embedding.dimension <= MOST_DIMENSIONS:
             raise SpecError("a dimension out of bounds", expected=f"1 to {MOST_DIMENSIONS}", got=embedding.dimension)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise SpecError("an index needs a folder of its own", where=folder.name, got="something is there already")
         if isinstance(embedding, Embedding):
-            parquet.write_bytes(folder / EMBEDDING, embedding_text(embedding).encode())
+            save_embedding(folder, embedding)
         Manifest(embedding.to_dict(), embedding.digest, embedding.dimension, metric, method).write(folder)
         return cls(folder)
 
@@ -110,10 +109,7 @@ class Index:
 
     def embedding(self) -> Embedding:
         """The embedding whose vectors these are; SpecError where the index was made for one of another kind."""
-        path = self.folder / EMBEDDING
-        if path.is_symlink() or not path.is_file():
-            raise SpecError("the index does not tell its embedding", where=self.folder.name)
-        return read_embedding(path, self.manifest.digest)
+        return index_embedding(self.folder, self.manifest)
 
     def entries(self, where: str | None = None, kinds: Collection[str] | None = None) -> pa.Table:
         """The live entries without their vectors, those that a condition and a choice of kinds leave."""

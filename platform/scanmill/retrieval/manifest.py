@@ -19,6 +19,8 @@ LARGEST_BYTES = 2**26
 METRICS = ("cosine", "l2")
 METHODS = ("auto", "flat", "ivf")
 MOST_DIMENSIONS = 2**16
+RESTORE = "restore it from a snapshot, or build another index from the runs"
+"""What to do where an index is damaged: the run folders are the truth."""
 _FILE = re.compile(r"(entries|removed)-\d{8}-[0-9a-f]{8}\.parquet")
 
 
@@ -75,20 +77,29 @@ def read_manifest(folder: Path) -> Manifest:
     """The committed state; SpecError where there is no index, or one of another format."""
     path = folder / NAME
     if not path.is_file():
-        raise SpecError("there is no index here", where=folder.name, do="make one with `scanmill index build`")
+        raise _no_index(folder)
     with storage_faults(NAME):
         content = path.read_bytes() if path.stat().st_size <= LARGEST_BYTES else b""
     try:
         fields = json.loads(content)
         if fields["format"] != FORMAT:
-            raise SpecError("an index of another format", expected=FORMAT, got=fields["format"], do="update Scanmill")
+            raise SpecError("an index of another format", where=folder.name, expected=FORMAT, got=fields["format"],
+                            do="update Scanmill")  # fmt: skip
         for word in ("entries", "removed"):
             fields[word] = tuple(Segment(**one) for one in fields[word])
         manifest = Manifest(**fields)
         _check(manifest)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise SpecError("the index cannot be read", where=NAME, got="damaged, or not ours") from error
+        raise SpecError("the index cannot be read", where=f"{folder.name}/{NAME}", got="damaged, or not ours",
+                        do=RESTORE) from error  # fmt: skip
     return manifest
+
+
+def _no_index(folder: Path) -> SpecError:
+    if any(folder.glob("shard-*-of-*")):
+        do = "`scanmill search` asks them together; anything else is asked of the index that was split, or of one shard"
+        return SpecError("these are the shards of an index", where=folder.name, do=do)
+    return SpecError("there is no index here", where=folder.name, do="make one with `scanmill index build`")
 
 
 def _check(manifest: Manifest) -> None:

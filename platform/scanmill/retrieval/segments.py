@@ -14,7 +14,7 @@ from scanmill.cohort import parquet
 from scanmill.cohort.hashing import sha256_of
 from scanmill.errors import SpecError
 from scanmill.retrieval.entries import NUMBER, VECTOR, vectors_of
-from scanmill.retrieval.manifest import Manifest, Segment
+from scanmill.retrieval.manifest import RESTORE, Manifest, Segment
 from scanmill.storage.faults import storage_faults
 
 
@@ -94,4 +94,4 @@ def _present(folder: Path, segment: Segment) -> Path:
 
 
 def _damaged(segment: Segment, got: str) -> SpecError:
-    return SpecError("a segment of the index is damaged", where=segment.name, got=got, do="restore it from a snapshot")
+    return SpecError("a segment of the index is damaged", where=segment.name, got=got, do=RESTORE)

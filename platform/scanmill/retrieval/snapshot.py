@@ -29,5 +29,10 @@ def copy_index(source: Path, target: Path, manifest: Manifest) -> None:
     for segment in (*manifest.entries, *manifest.removed):
         wrong = damage(target, segment)
         if wrong:
-            raise SpecError("a segment of the index is damaged", where=segment.name, got=wrong)
+            raise SpecError(
+                "a segment of the index is damaged",
+                where=segment.name,
+                got=wrong,
+                do="build another index from the runs",
+            )
     manifest.write(target)

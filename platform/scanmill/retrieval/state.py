@@ -16,7 +16,7 @@ from scanmill.retrieval.entries import NUMBER
 from scanmill.retrieval.exact import Gather
 from scanmill.retrieval.flat import FlatMaster
 from scanmill.retrieval.ivf import IvfMaster, method_for
-from scanmill.retrieval.manifest import Manifest, Segment
+from scanmill.retrieval.manifest import RESTORE, Manifest, Segment
 from scanmill.retrieval.masters import Master
 from scanmill.retrieval.saved_master import open_master, saved_record
 from scanmill.retrieval.segments import read_entries, read_removed, read_words
@@ -134,7 +134,7 @@ def _built(delta: Delta) -> State:
         contents = contents.with_added(table if alive.all() else table.filter(pa.array(alive)))
         kept.append(vectors if alive.all() else vectors[alive])
     if len({*contents.table["image_id"].to_pylist()}) != len(contents):
-        raise SpecError("an entry stands twice in the index", do="restore it from a snapshot")
+        raise SpecError("an entry stands twice in the index", do=RESTORE)
     vectors = np.concatenate(kept) if len(kept) > 1 else kept[0] if kept else _none(delta.manifest)
     master = _master(delta.manifest, contents.numbers, vectors.__getitem__, lambda: vectors)
     return State(delta.manifest, contents, master, changed=len(contents))

@@ -46,17 +46,20 @@ def read_embedding(path: Path, digest: str = "") -> Embedding:
     try:
         if path.stat().st_size > LARGEST_TEXT:
             raise SpecError("too large for an embedding", where=path.name, expected=f"at most {LARGEST_TEXT} bytes")
-        embedding = embedding_from_text(path.read_text("utf-8"))
+        embedding = embedding_from_text(path.read_text("utf-8"), path.name)
     except (OSError, UnicodeDecodeError) as error:
-        raise SpecError("a file of an embedding cannot be read", where=path.name) from error
+        got = "no such file" if isinstance(error, FileNotFoundError) else type(error).__name__
+        raise SpecError("a file of an embedding cannot be read", where=path.name, got=got) from error
     if digest and not embedding.digest.startswith(digest):
-        raise SpecError("another embedding than the job asks for", where=path.name, expected=digest,
-                        got=embedding.digest)  # fmt: skip
+        raise SpecError("another embedding than is asked for", where=path.name, expected=digest[:12],
+                        got=embedding.digest[:12])  # fmt: skip
     return embedding
 
 
-def embedding_from_text(text: str) -> Embedding:
+def embedding_from_text(text: str, where: str | None = None) -> Embedding:
     """The inverse of :func:`embedding_text`; SpecError for another text, and for one that was changed by hand.
+
+    Errors call its file ``where``.
 
     >>> embedding_from_text(embedding_text(embedding_of("slice"))) == embedding_of("slice")
     True
@@ -67,10 +70,13 @@ def embedding_from_text(text: str) -> Embedding:
         learned = None if packed is None else Projection.from_bytes(base64.b64decode(packed, validate=True))
         networks = [_network(one) for one in fields["networks"]]
     except (ValueError, TypeError, KeyError, binascii.Error, InputError) as error:
-        raise SpecError("this is no file of an embedding", do="the step embedding.fit writes one") from error
+        raise SpecError(
+            "this is no file of an embedding", where=where, do="the step embedding.fit writes one"
+        ) from error
     embedding = Embedding.from_dict(told, learned, networks)
     if embedding.digest != digest:
-        raise SpecError("an embedding's file does not fit its digest", expected=digest, got=embedding.digest)
+        raise SpecError("an embedding's file does not fit its digest", where=where, expected=str(digest)[:12],
+                        got=embedding.digest[:12])  # fmt: skip
     return embedding
 
 
