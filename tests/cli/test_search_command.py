@@ -1,6 +1,7 @@
 """`scanmill search`: what shows the same is found, and what cannot be asked is said."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -83,6 +84,27 @@ def test_a_table_a_montage_and_a_cohort(place):
     assert scanmill("cohort", "check", place / "found.parquet").exit_code == 0
     away = scanmill("search", "live.index", path, "--montage", place / "empty.png", "--runs", place)
     assert "6 images away" in away.stdout
+    nowhere = scanmill("search", "live.index", path, "--rerank", "--runs", place)
+    assert "not re-ranked, their images being away: 6" in nowhere.stdout
+
+
+def test_outputs_are_checked_before_anything_is_searched(place):
+    path = noisy_png(place / "noisy.png", "parallel-full-2")
+    deep = place / "new" / "folder" / "found.png"
+    assert scanmill("search", "live.index", path, "--montage", deep).exit_code == 0
+    assert deep.is_file()
+    wrong = {
+        ("--montage", place / "found.jpg"): "ends in .png",
+        ("--montage", place): "ends in .png",
+        ("--save-cohort", place / "found.csv"): "ends in .parquet",
+        ("--label", "lesion"): "no --mask",
+    }
+    for words, told in wrong.items():
+        found = scanmill("search", "live.index", path, *words)
+        assert (found.exit_code, found.stdout) == (2, "")
+        assert told in found.stderr
+    away = scanmill("search", "live.index", path, "--save-cohort", place / "found.parquet", "--runs", place)
+    assert (away.exit_code, "--runs says where" in away.stderr) == (2, True)
 
 
 def test_every_row_of_a_cohort_is_asked_without_its_own_patient(place, findable):
@@ -93,6 +115,32 @@ def test_every_row_of_a_cohort_is_asked_without_its_own_patient(place, findable)
     assert pairs == {(f"parallel-full-{n}", f"parallel-full-{(n + 3) % 6}") for n in range(6)}
     refused = scanmill("search", "live.index", place / "images.parquet", "--slice", 0)
     assert "asked by its whole images" in refused.output
+    found = scanmill("search", "live.index", place / "images.parquet", "-k", 1, "--montage", place / "found.png")
+    assert found.exit_code == 0, found.output
+    with Image.open(place / "found.png") as picture:
+        assert (picture.width, picture.height) == (2 * 246 + 6, 6 * 266 + 6)  # a line of the sheet for each query
+
+
+def with_changes(cohort, row_keys):
+    """The cohort as it is once the files of some rows have changed."""
+    column = cohort.files.column_names.index("sha256")
+    pairs = zip(cohort.files["row_key"].to_pylist(), cohort.files["sha256"].to_pylist(), strict=True)
+    digests = pa.array(["0" * 64 if key in row_keys else digest for key, digest in pairs])
+    return replace(cohort, files=cohort.files.set_column(column, "sha256", digests))
+
+
+def test_rows_that_cannot_ask_are_named_and_the_others_ask(place, findable):
+    (run,) = [path for path in (findable / "runs").iterdir() if (path / "run.json").is_file()]
+    cohort = results_as_cohort(run / "stages/images/results.parquet", str(run))
+    with_changes(cohort, {"parallel-full-2"}).write(place / "images.parquet")
+    told = asked("live.index", place / "images.parquet", "-k", 1)
+    assert {one["query"] for one in told["answers"]} == {f"parallel-full-{n}" for n in range(6) if n != 2}
+    assert list(told["not_asked"]) == ["parallel-full-2"]
+    words = scanmill("search", "live.index", place / "images.parquet", "-k", 1).stdout
+    assert "1 row not asked" in words
+    with_changes(cohort, set(cohort.table["row_key"].to_pylist())).write(place / "images.parquet")
+    refused = scanmill("search", "live.index", place / "images.parquet", "-k", 1)
+    assert (refused.exit_code, "no row of the cohort can ask" in refused.stderr) == (3, True)
 
 
 @pytest.fixture

@@ -41,19 +41,20 @@ def words_of(answer: Answer) -> str:
     'slice 5'
     """
     box = answer["region"] or dict.fromkeys("xyzwhd", 0)
-    numbers = [int(box[name]) for name in "zyxdhw"]
+    numbers = [int(box[name] or 0) for name in "zyxdhw"]
     return region_words(answer["kind"], box.get("label") or "", numbers)
 
 
 def tile_of(answer: Answer, runs: str) -> Tile:
     """The plane of an answer with its box; an empty tile where the image is away."""
-    caption = f"{answer['rank']}  {answer['score']:.3f}  {answer['row_key']}"
+    box, kind = answer["region"], answer["kind"]
+    part = f"slice {box['z']}" if kind == "slice" else box["label"] if kind == "region" else None
+    caption = "  ".join(filter(None, (f"{answer['rank']}  {answer['score']:.3f}  {answer['row_key']}", part)))
     image = image_of(answer, runs)
     if image is None:
-        return Tile(caption, None)
-    box = answer["region"]
+        return Tile(f"{caption}  (away)", None)
     plane = box["z"] + box["d"] // 2 if box else len(image.array) // 2
-    framed = (box["x"], box["y"], box["w"], box["h"]) if answer["kind"] == "region" else None
+    framed = (box["x"], box["y"], box["w"], box["h"]) if kind == "region" else None
     return Tile(caption, image.array[plane], framed)
 
 
@@ -84,7 +85,7 @@ def cohort_of(answers: Sequence[Answer], runs: str) -> Cohort:
         raise SpecError("no answer, no cohort")
     found: list[Cohort] = []
     for run_id in dict.fromkeys(str(answer["run_id"]) for answer in best.values()):
-        cohort = RunFolder.open(f"{runs.rstrip('/')}/{run_id}").cohort()
+        cohort = _cohort_of_run(runs, run_id)
         keys = [key for key, answer in best.items() if answer["run_id"] == run_id]
         found.append(cohort.with_table(_taken(cohort.table, keys, run_id)))
     joined = found[0]
@@ -94,6 +95,14 @@ def cohort_of(answers: Sequence[Answer], runs: str) -> Cohort:
     scores = pa.array([float(best[key]["score"]) for key in table["row_key"].to_pylist()], pa.float64())
     kept = table.drop_columns([name for name in ("score",) if name in table.column_names])
     return joined.with_table(kept.append_column("score", scores))
+
+
+def _cohort_of_run(runs: str, run_id: str) -> Cohort:
+    try:
+        return RunFolder.open(f"{runs.rstrip('/')}/{run_id}").cohort()
+    except SpecError as error:
+        do = f"runs are looked for in {runs}, --runs says where"
+        raise SpecError("the run of an answer is away", where=run_id, got=error.what, do=do) from error
 
 
 def _taken(table: pa.Table, keys: Sequence[str], where: str) -> pa.Table:

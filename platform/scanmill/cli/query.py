@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,10 +22,16 @@ from scanmill.errors import InputError, SpecError
 from scanmill.io.image_file import dicom_files, looks_like_dicom, read_image
 from scanmill.io.region_file import read_regions
 
+if TYPE_CHECKING:
+    from scanmill.engine.inputs import Inputs
+
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """A vector and what it is of; ``patient`` is the key of the patient whose own images do not answer."""
+    """A vector and what it is of, with the plane (y, x) that shows it and its box (x, y, w, h) in it.
+
+    ``patient`` is the key of the patient whose own images do not answer.
+    """
 
     name: str
     vector: HostArray
@@ -32,8 +39,6 @@ class Query:
     patient: str | None
     plane: HostArray
     box: tuple[int, int, int, int] | None = None
-    image: Volume | None = None
-    region: Region = None
 
 
 def query_of(
@@ -50,33 +55,48 @@ def query_of(
         box = box_of(where, image.geometry.shape)
         (_, y, x), (_, h, w) = box.start, box.size
         vector = region_vector(image, embedding, where)
-        return Query("query", vector, "region", patient, image.array[z], (x, y, w, h), image, where)
+        return Query("query", vector, "region", patient, np.array(image.array[z]), (x, y, w, h))
     if plane is not None:
         image = _one_plane(image, plane)
     return _whole("query", image, embedding, patient)
 
 
-def queries_of_cohort(cohort: Cohort, embedding: Embedding) -> Iterator[Query]:
-    """One query of the whole image for each row that has one: its role ``image``, else its only file to be read."""
+def queries_of_cohort(cohort: Cohort, embedding: Embedding, refused: dict[str, str]) -> Iterator[Query]:
+    """One query of the whole image for each row that has one: its role ``image``, else its first file of a volume.
+
+    Rows that cannot ask go into ``refused`` with the reason, in words that name no file.
+    """
+    from scanmill.engine.conclude import conclude
     from scanmill.engine.inputs import Inputs
-    from scanmill.engine.task import FileRef, RowData
-    from scanmill.steps.contract import Context
-    from scanmill.steps.read import STEP
     from scanmill.storage import open_store
 
     with TemporaryDirectory(prefix="scanmill-ask-") as name:
         scratch = Path(name)
         inputs = Inputs(open_store(scratch), dict(cohort.roots), scratch)
         for key in cohort.table["row_key"].to_pylist():
-            columns = cohort.row(key)
-            files = [FileRef(f["role"], f["root"], f["path"], f["sha256"], f["bytes"], f["reader"])
-                     for f in cohort.files_of(key) if f["reader"]]  # fmt: skip
-            row = inputs.row(RowData(key, columns, tuple(files)), {})
-            values = STEP.run({}, STEP.params(), Context(rows=(row,), scratch=scratch)).values
-            image = values.get("image") or next((v for v in values.values() if isinstance(v, Volume)), None)
-            if not isinstance(image, Volume):
-                raise InputError("the row has no image", where=key, got=", ".join(values) or "nothing")
-            yield _whole(key, image, embedding, columns.get("patient_key"))
+            staged: dict[str, str] = {}
+            try:
+                image = _image_of_row(cohort, key, inputs, staged, scratch)
+                query = _whole(key, image, embedding, cohort.row(key).get("patient_key"))
+            except InputError as error:
+                refused[key] = conclude(error, staged).error
+            else:
+                yield query
+
+
+def _image_of_row(cohort: Cohort, key: str, inputs: Inputs, staged: dict[str, str], scratch: Path) -> Volume:
+    from scanmill.engine.task import FileRef, RowData
+    from scanmill.steps.contract import Context
+    from scanmill.steps.read import STEP
+
+    files = [FileRef(f["role"], f["root"], f["path"], f["sha256"], f["bytes"], f["reader"])
+             for f in cohort.files_of(key) if f["reader"]]  # fmt: skip
+    row = inputs.row(RowData(key, cohort.row(key), tuple(files)), staged)
+    values = STEP.run({}, STEP.params(), Context(rows=(row,), scratch=scratch)).values
+    image = values.get("image") or next((value for value in values.values() if isinstance(value, Volume)), None)
+    if not isinstance(image, Volume):
+        raise InputError("the row has no image", got=", ".join(values) or "nothing")
+    return image
 
 
 def patient_of(path: Path) -> str | None:
@@ -92,7 +112,7 @@ def patient_of(path: Path) -> str | None:
 def _whole(name: str, image: Volume, embedding: Embedding, patient: str | None) -> Query:
     entries, _ = describe(image, embedding, slices=False)
     kind = "slice" if len(image.array) == 1 else "series"
-    return Query(name, entries.vectors[0], kind, patient, image.array[len(image.array) // 2], None, image)
+    return Query(name, entries.vectors[0], kind, patient, np.array(image.array[len(image.array) // 2]))
 
 
 def _one_plane(image: Volume, plane: int) -> Volume:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scanmill.cli.shell import AsJson, plural, print_json, print_table, say
-from scanmill.errors import SpecError
+from scanmill.cli.shell import AsJson, plural, print_json
+from scanmill.errors import InputError, SpecError
 
 if TYPE_CHECKING:
-    from scanmill.cli.open_index import OpenIndex
     from scanmill.cli.query import Query
+    from scanmill.cli.search_report import SearchReport
 
-MOST_ASKED = 10_000
-SPARE = 20
-"""So many entries are asked for each answer, since a series may be found by many of its slices."""
 IndexPath = Annotated[Path, typer.Argument(help="The index's folder.", exists=True, file_okay=False)]
 
 
@@ -48,98 +45,79 @@ def search(
 
     Example: [bold]scanmill search ct.index scan.nii.gz --region 210,180,40,30,30,6 -k 5 --montage found.png[/bold]
     """
-    from scanmill.cli.answers import cohort_of
+    from scanmill.cli.asking import ask
     from scanmill.cli.open_index import open_index
+    from scanmill.cli.search_report import SearchReport
 
+    _check_request(montage, save_cohort, mask, label)
     opened = open_index(index)
     if not len(opened):
         raise SpecError("the index is empty", where=index.name, do="`scanmill index add` brings entries of runs")
-    queries = _queries(opened, image, {"region": region, "mask": mask, "label": label, "plane": plane})
-    answers, complete = [], True
-    for query in queries:
+    queries: list[Query] = []
+    report = SearchReport(opened)
+    for query in _queries(image, {"region": region, "mask": mask, "label": label, "plane": plane}, report):
         own = None if same_patient else patient or query.patient
-        found, whole = ask(opened, query, k, where=where, kinds=kind, patient=own, every=every)
-        answers += _reranked(query, found, runs) if by_points else found
-        complete &= whole
+        answered = ask(opened, query, k, where=where, kinds=kind, patient=own, every=every)
+        report.add(answered, _reranked(query, answered.lines, runs, report) if by_points else answered.lines)
+        queries.append(query)
     if save_cohort:
-        cohort_of(answers, runs).write(save_cohort)
-    if as_json:
-        print_json({"complete": complete, "away": opened.away, "metric": opened.metric, "answers": answers})
-    else:
-        _tell(answers, opened, k=k, n_queries=len(queries))
+        from scanmill.cli.answers import cohort_of
+
+        cohort_of(report.answers, runs).write(save_cohort)
     if montage:
-        _write_montage(montage, queries, answers, runs, silent=as_json)
+        _write_montage(montage, queries, runs, report)
+    print_json(report.as_json()) if as_json else report.tell()
 
 
-def ask(
-    index: OpenIndex,
-    query: Query,
-    k: int,
-    *,
-    where: str | None,
-    kinds: Sequence[str] | None,
-    patient: str | None,
-    every: bool,
-) -> tuple[list[Any], bool]:
-    """The answers to one query, each with the query's name and words for its region; whether all shards were asked."""
-    from scanmill.cli.answers import one_a_row, words_of
-
-    wanted = list(kinds) if kinds else _kinds_for(index, query)
-    most = k if every else min(MOST_ASKED, k * SPARE)
-    answers = index.search(query.vector[None], most, where=where, exclude_patients=patient, kinds=wanted)
-    lines = answers.table.to_pylist()
-    lines = lines[:k] if every else one_a_row(lines, k)
-    return [{**line, "query": query.name, "shows": words_of(line)} for line in lines], answers.complete
+def _check_request(montage: Path | None, save_cohort: Path | None, mask: Path | None, label: str | None) -> None:
+    """Refuse, before anything is searched, what would fail after it."""
+    for option, path, ending in (("--montage", montage, ".png"), ("--save-cohort", save_cohort, ".parquet")):
+        if path is not None and path.suffix.lower() != ending:
+            raise SpecError("a file of another kind", where=option, expected=f"a name that ends in {ending}",
+                            got=path.name)  # fmt: skip
+    if label is not None and mask is None:
+        raise SpecError("a label chooses a region of a mask", where="--label", got="no --mask")
 
 
-def _kinds_for(index: OpenIndex, query: Query) -> list[str]:
-    """A region asks regions, a slice slices, a volume series; a picture is found as either, and where an index has
-    nothing of the kind, everything answers."""
-    likely = {"region": ["region"], "slice": ["slice", "series"], "series": ["series"]}[query.kind]
-    there = index.kinds()
-    return [kind for kind in likely if kind in there] or list(there)
-
-
-def _reranked(query: Query, answers: list[Any], runs: str) -> list[Any]:
-    from scanmill.cli.rerank import rerank
-
-    return rerank(query, answers, runs)
-
-
-def _queries(index: OpenIndex, image: Path, told: dict[str, Any]) -> list[Query]:
+def _queries(image: Path, told: dict[str, Any], report: SearchReport) -> Iterator[Query]:
+    """The one query of an image, or one for each row of a cohort that has an image."""
     from scanmill.cli.query import queries_of_cohort, query_of
     from scanmill.cohort import Cohort
 
-    if image.suffix == ".parquet":
-        if any(value is not None for value in told.values()):
-            raise SpecError("a cohort is asked by its whole images", do="leave --region, --mask and --slice out")
-        return list(queries_of_cohort(Cohort.open(image), index.embedding()))
-    return [query_of(image, index.embedding(), **told)]
+    embedding = report.index.embedding()
+    if image.suffix != ".parquet":
+        yield query_of(image, embedding, **told)
+        return
+    if any(value is not None for value in told.values()):
+        raise SpecError("a cohort is asked by its whole images", do="leave --region, --mask and --slice out")
+    yield from queries_of_cohort(Cohort.open(image), embedding, report.not_asked)
+    if not report.n_queries:
+        why = next(iter(report.not_asked.values()), "no rows")
+        raise InputError("no row of the cohort can ask", where=image.name, got=why)
 
 
-def _write_montage(path: Path, queries: Sequence[Query], answers: Sequence[Any], runs: str, *, silent: bool) -> None:
+def _reranked(query: Query, answers: Sequence[Any], runs: str, report: SearchReport) -> list[Any]:
+    from scanmill.cli.rerank import rerank
+
+    ordered, away = rerank(query, answers, runs)
+    if away:
+        report.note(f"not re-ranked, their images being away: {away}; {_looked_in(runs)}")
+    return ordered
+
+
+def _write_montage(path: Path, queries: Sequence[Query], runs: str, report: SearchReport) -> None:
     from scanmill.cli.answers import tile_of
     from scanmill.report.found import Tile, write_found
 
-    tiles: list[Tile] = []
+    lines = []
     for query in queries:
-        tiles.append(Tile(f"asked: {query.name}", query.plane, query.box))
-        tiles += [tile_of(answer, runs) for answer in answers if answer["query"] == query.name]
-    write_found(path, tiles)
-    if (away := sum(tile.plane is None for tile in tiles)) and not silent:
-        say("[yellow]{} away[/yellow]: runs are looked for in {}, --runs says where", plural(away, "image"), runs)
+        answers = [tile_of(answer, runs) for answer in report.answers if answer["query"] == query.name]
+        lines.append([Tile(f"asked: {query.name}", query.plane, query.box), *answers])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_found(path, lines)
+    if away := sum(tile.plane is None for tiles in lines for tile in tiles):
+        report.note(f"{plural(away, 'image')} away: {_looked_in(runs)}")
 
 
-def _tell(answers: Sequence[Any], index: OpenIndex, *, k: int, n_queries: int) -> None:
-    head = ("query", "rank", "score", "row", "shows", "run")
-    lines = [(a["query"], a["rank"], a["score"], a["row_key"], a["shows"], a["run_id"]) for a in answers]
-    skipped = 1 if n_queries == 1 else 0
-    print_table("", head[skipped:], [line[skipped:] for line in lines])
-    if index.away:
-        n, shards = len(index.away), plural(len(index.shards), "shard")
-        say("[yellow]partial[/yellow]: {} of {} away; better answers may exist", n, shards)
-        for name, why in index.away.items():
-            say("  {}: {}", name, why)
-    if len(answers) < k * n_queries:
-        wanted, there = plural(k * n_queries, "answer"), plural(len(index), "vector")
-        say("{} of {}: the index has no more that may answer ({})", len(answers), wanted, there)
+def _looked_in(runs: str) -> str:
+    return f"runs are looked for in {runs}, --runs says where"

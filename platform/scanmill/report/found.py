@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from scanmill.arrays import HostArray
-from scanmill.report.montage import CELL, PAPER, write_montage
+from scanmill.report.montage import CELL, COLUMNS, PAPER, write_montage
 
 FRAME = (255, 180, 40)
 PERCENTILES = (0.5, 99.5)
@@ -26,9 +26,17 @@ class Tile:
     box: tuple[int, int, int, int] | None = None
 
 
-def write_found(path: Path, tiles: Sequence[Tile]) -> list[Path]:
-    """Write them as one PNG, the query first; an image that is away is an empty tile."""
-    return write_montage(path, [(tile.caption, _png(tile)) for tile in tiles])
+def write_found(path: Path, lines: Sequence[Sequence[Tile]]) -> list[Path]:
+    """Write the tiles of each query as one PNG, the query first; an image that is away is an empty tile.
+
+    Each query begins a new line of the sheet.
+    """
+    columns = min(COLUMNS, max(map(len, lines), default=1))
+    pictures = []
+    for tiles in lines:
+        pictures += [(tile.caption, _png(tile)) for tile in tiles]
+        pictures += [("", _png(Tile("", None)))] * (-len(tiles) % columns)
+    return write_montage(path, pictures, columns)
 
 
 def _png(tile: Tile) -> bytes:

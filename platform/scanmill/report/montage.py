@@ -12,11 +12,12 @@ CELL, CAPTION, GAP, COLUMNS = 240, 20, 6, 6
 INK, PAPER = (230, 230, 230), (16, 18, 22)
 
 
-def write_montage(path: Path, pictures: Sequence[tuple[str, bytes]]) -> list[Path]:
-    """Write (row key, PNG bytes) pairs as one PNG; nothing is written, and [] returned, where there are none."""
+def write_montage(path: Path, pictures: Sequence[tuple[str, bytes]], columns: int = COLUMNS) -> list[Path]:
+    """Write (row key, PNG bytes) pairs as one PNG, so many ``columns`` wide at most; nothing is written, and []
+    returned, where there are none."""
     if not pictures:
         return []
-    columns = min(COLUMNS, len(pictures))
+    columns = min(columns, len(pictures))
     rows = -(-len(pictures) // columns)
     sheet = Image.new("RGB", (columns * (CELL + GAP) + GAP, rows * (CELL + CAPTION + GAP) + GAP), PAPER)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
