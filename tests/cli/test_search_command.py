@@ -208,6 +208,10 @@ def test_what_cannot_be_asked_is_said(regions, place, findable):
     (place / "nothing").mkdir()
     other = Labels(np.ones((2, 40, 40), np.uint8), oblique((2, 40, 40), seed=5))
     write_nifti(place / "other.nii.gz", other)
+    grid, marks = read_nifti(image).geometry, np.zeros((6, 40, 40), np.uint8)
+    write_nifti(place / "blank.nii.gz", Labels(marks.copy(), grid))
+    marks[2, 3:9, 3:9], marks[3, 3:9, 3:9] = 1, 2
+    write_nifti(place / "two.nii.gz", Labels(marks, grid))
     dicom = sorted((regions / "dicom").iterdir())[0]
     wrong = {
         (index, place / "text.png"): (3, "not a readable PNG"),
@@ -216,12 +220,20 @@ def test_what_cannot_be_asked_is_said(regions, place, findable):
         (index, image, "--region", "30,30,0,20,20,1"): (3, "outside the image"),
         (index, image, "--region", "1,2,3"): (3, "no box"),
         (index, image, "--mask", place / "other.nii.gz"): (3, "another grid"),
+        (index, image, "--region", "-3,0,0,5,5,1"): (3, "within 40,40,6 voxels, got -3,0,0,5,5,1"),
+        (index, image, "--region", "0,0,0,0,5,1"): (3, "size w,h,d of 1 or more"),
+        (index, image, "--region", ""): (3, "one box is wanted"),
+        (index, image, "--region", "0,0,0,1,1,1"): (3, "the region shows nothing"),
         (index, image, "--mask", dicom): (3, "marks no regions"),
-        (index, image, "--mask", regions / "mask0.nii.gz", "--label", "liver"): (3, "one region is wanted"),
+        (index, image, "--mask", place / "text.png"): (3, "marks no regions"),
+        (index, image, "--mask", place / "blank.nii.gz"): (3, "the mask marks nothing"),
+        (index, image, "--mask", place / "two.nii.gz"): (3, "got 1, 2; choose one with --label"),
+        (index, image, "--mask", regions / "mask0.nii.gz", "--label", "liver"): (3, "expected 1, got liver"),
         (index, image, "--slice", "6"): (3, "no such slice"),
         (index, image, "--slice", "1", "--region", "0,0,0,9,9,1"): (2, "one of --region"),
-        (index, image, "--where", "colour = 'red'"): (2, "colour"),
-        (index, image, "--where", "1 = 1; COPY (SELECT 1) TO 'x'"): (2, "SpecError"),
+        (index, image, "--where", "colour = 'red'"): (2, "expected image_id, row_key"),
+        (index, image, "--where", "modality = CT"): (2, "texts stand in single quotes"),
+        (index, image, "--where", "1 = 1; COPY (SELECT 1) TO 'x'"): (2, "anything but one condition is not allowed"),
         (index, image, "--where", "n IN (SELECT 1)"): (2, "SpecError"),
         (index, image, "--kind", "study"): (2, "unknown kind"),
         (place / "empty.index", image): (2, "the index is empty"),

@@ -126,7 +126,7 @@ def _region(image: Volume, region: str | None, mask: Path | None, label: str | N
     if region is not None:
         boxes: list[tuple[str, Box]] = boxes_of(region, image.geometry.shape)
         if len(boxes) != 1:
-            raise InputError("one box is wanted", where="--region", expected="x,y,z,w,h,d", got=region)
+            raise InputError("one box is wanted", where="--region", expected="x,y,z,w,h,d", got=region or "nothing")
         return boxes[0][1]
     return None if mask is None else _marked(read_regions(mask, image.geometry), label)
 
@@ -134,8 +134,12 @@ def _region(image: Volume, region: str | None, mask: Path | None, label: str | N
 def _marked(found: Iterator[Labels], label: str | None) -> HostArray:
     """The region that is called ``label``, or the only one."""
     regions = [(word, np.asarray(mask)) for labels in found for word, mask in regions_of(labels)]
+    words = ", ".join(word for word, _ in regions)
+    if not regions:
+        raise InputError("the mask marks nothing", where="--mask")
     chosen = [mask for word, mask in regions if label is None or word == label]
-    if len(chosen) != 1:
-        words = ", ".join(word for word, _ in regions) or "nothing"
-        raise InputError("one region is wanted", where="--mask", expected="one", got=words, do="choose with --label")
+    if not chosen:
+        raise InputError("the mask has no region of that name", where="--label", expected=words, got=label)
+    if len(chosen) > 1:
+        raise InputError("one region is wanted", where="--mask", got=words, do="choose one with --label")
     return chosen[0]

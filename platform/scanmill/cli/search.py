@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from scanmill.cli.query import Query
     from scanmill.cli.search_report import SearchReport
 
+MOST_PICTURED = 100
+"""Queries of one picture."""
 IndexPath = Annotated[Path, typer.Argument(help="The index's folder.", exists=True, file_okay=False)]
 
 
@@ -110,7 +112,9 @@ def _write_montage(path: Path, queries: Sequence[Query], runs: str, report: Sear
     from scanmill.report.found import Tile, write_found
 
     lines = []
-    for query in queries:
+    if len(queries) > MOST_PICTURED:
+        report.note(f"the picture shows the first {MOST_PICTURED} of {len(queries):,} queries")
+    for query in queries[:MOST_PICTURED]:
         answers = [tile_of(answer, runs) for answer in report.answers if answer["query"] == query.name]
         lines.append([Tile(f"asked: {query.name}", query.plane, query.box), *answers])
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,8 @@ LONGEST = 50_000
 MOST_BRACKETS = 200
 """A DuckDB parse of thousands of open brackets takes minutes: refused before it starts."""
 MOST_NODES = 20_000
+MOST_NAMED = 30
+"""Columns in a message."""
 
 CLASSES = frozenset(
     {"COLUMN_REF", "CONSTANT", "COMPARISON", "CONJUNCTION", "BETWEEN", "CASE", "CAST", "TYPE", "OPERATOR", "FUNCTION"}
@@ -48,6 +50,8 @@ def check_text(where: str) -> None:
 def where_clause(parsed: Mapping[str, Any], where: str) -> Mapping[str, Any]:
     """The condition of a parsed ``SELECT 1 FROM rows WHERE ...`` in which there is nothing else."""
     if parsed.get("error", True):
+        if parsed.get("error_type") == "not implemented":
+            raise refusal(where, "anything but one condition")
         raise SpecError("not an SQL expression", where=_shown(where), got=parsed.get("error_message"))
     statements = parsed["statements"]
     if len(statements) != 1:
@@ -123,10 +127,21 @@ def _check_column(names: list[str], columns: Collection[str], where: str) -> Non
     heads = {column.split(".")[0].lower() for column in columns if "." in column}
     if names[0].lower() in known or (len(names) > 1 and names[0].lower() in heads):
         return
-    near = difflib.get_close_matches(".".join(names), list(columns), n=1)
-    raise SpecError(
-        f"column {'.'.join(names)!r} is missing", where=_shown(where), do=f"is it {near[0]!r}?" if near else None
-    )
+    name = ".".join(names)
+    near = difflib.get_close_matches(name, list(columns), n=1)
+    do = f"is it {near[0]!r}?" if near else f"texts stand in single quotes, '{name}'"
+    raise SpecError(f"column {name!r} is missing", where=_shown(where), expected=_some(columns), do=do)
+
+
+def _some(columns: Collection[str]) -> str:
+    """The names of columns, as many as can be read at a glance.
+
+    >>> _some(["KVP", "Modality"])
+    'KVP, Modality'
+    """
+    names = [*columns]
+    left = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + left
 
 
 def _placeless(tree: Any) -> Any:

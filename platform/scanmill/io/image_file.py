@@ -29,7 +29,7 @@ def read_image(path: Path) -> Volume:
     if name.endswith(".nrrd"):
         return read_nrrd(path)
     if name.endswith(".png"):
-        pixels = png.read(path, "", MAX_BYTES)[None].astype(np.float32)
+        pixels = png.read_grey(path, MAX_BYTES)[None].astype(np.float32)
         return Volume(pixels, VolumeGeometry.centered(pixels.shape))
     if name.endswith(".npz"):
         found = read_npz(path)

@@ -1,8 +1,8 @@
-"""PNG pictures with one channel, such as truth masks."""
+"""PNG pictures with one channel, such as truth masks, and those that hold grey values in several."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,12 +29,32 @@ def read(path: Path, inside: str, max_bytes: int) -> HostArray:
     return np.asarray(_with_image(path, np.array))
 
 
-def _with_image(path: Path, use: Callable[[Any], T]) -> T:
+def read_grey(path: Path, max_bytes: int) -> HostArray:
+    """(y, x) of any picture that is grey, as viewers save them: also with three equal channels, a palette of greys or
+    a channel of opacity that is opaque. InputError for one with colours or see-through parts."""
+    info = _with_image(path, lambda image: ArrayInfo(image.size[::-1], np.dtype(DTYPES.get(image.mode, "u4"))), ())
+    check_info(info, path, max_bytes)
+    return np.asarray(_with_image(path, lambda image: _grey(image, path), ()))
+
+
+def _grey(image: Any, path: Path) -> HostArray:
+    if image.mode in DTYPES and image.mode != "P":
+        return np.array(image)
+    channels = np.array(image.convert("RGBA"))
+    if (channels[..., 3] != 255).any():
+        raise InputError("the picture is see-through", where=path.name, do="save it as greyscale")
+    if (channels[..., :3] != channels[..., :1]).any():
+        raise InputError("the picture has colours", where=path.name, expected="shades of grey", got=image.mode)
+    return channels[..., 0]
+
+
+def _with_image(path: Path, use: Callable[[Any], T], modes: Collection[str] = DTYPES) -> T:
+    """``use`` of the open picture; InputError where its mode is none of ``modes`` (of no modes: any will do)."""
     from PIL import Image
 
     try:
         with Image.open(path, formats=["PNG"]) as image:
-            if image.mode not in DTYPES:
+            if modes and image.mode not in modes:
                 raise InputError("the picture has colours", where=path.name, expected="one channel", got=image.mode)
             return use(image)
     except Image.DecompressionBombError as error:

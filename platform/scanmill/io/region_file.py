@@ -10,10 +10,12 @@ from scanmill.errors import InputError
 from scanmill.geometry import VolumeGeometry
 from scanmill.io.dicom_file import sop_class
 from scanmill.io.dicom_segments import SEGMENTATIONS, read_segments
+from scanmill.io.image_file import looks_like_dicom
 from scanmill.io.nifti import read_labels
 from scanmill.io.nrrd import read_nrrd_labels
 from scanmill.io.rtstruct import RTSTRUCT, read_structures
 
+MARKED = "NIfTI, NRRD, DICOM SEG or RTSTRUCT"
 GRID_TOLERANCE = 0.1
 """How far, in voxels, the corners of a mask may lie from those of the image."""
 
@@ -33,10 +35,13 @@ def read_regions(path: Path, grid: VolumeGeometry) -> Iterator[Labels]:
             )  # fmt: skip
         yield labels
         return
+    if not looks_like_dicom(path):
+        got = "a folder" if path.is_dir() else path.suffix or "no ending"
+        raise InputError("the file marks no regions", where="mask", expected=MARKED, got=got)
     kind = sop_class(path, "mask")
     if kind in SEGMENTATIONS:
         yield from read_segments(path, grid, "mask")
     elif kind == RTSTRUCT:
         yield from read_structures(path, grid, "mask")
     else:
-        raise InputError("the file marks no regions", where="mask", expected="NIfTI, NRRD, DICOM SEG or RTSTRUCT")
+        raise InputError("the file marks no regions", where="mask", expected=MARKED, got="another DICOM object")

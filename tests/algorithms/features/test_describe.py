@@ -75,8 +75,10 @@ def test_boxes_of_a_text():
     for wrong, told in {
         "1,2,3": "no box",
         "a,b,c,d,e,f": "no box",
-        "1,2,3,4,5,0": "size of 1",
-        "0,0,0,51,1,1": "outside",
+        "1,2,3,4,5,0": "a size w,h,d of 1 or more",
+        "1,2,3,-4,5,6": "a size w,h,d of 1 or more",
+        "0,0,0,51,1,1": "outside the image: expected x,y,z,w,h,d within 50,40,7 voxels, got 0,0,0,51,1,1",
+        "-1,0,0,5,1,1": "outside",
     }.items():
         with pytest.raises(InputError, match=told):
             boxes_of(wrong, GRID.shape)

@@ -125,9 +125,20 @@ def boxes_of(told: str, shape: Sequence[int]) -> list[tuple[str, Box]]:
     boxes = []
     for part in filter(None, (part.strip() for part in told.split(";"))):
         word, _, numbers = part.rpartition("=")
-        try:
-            x, y, z, w, h, d = (int(number) for number in numbers.split(","))
-        except ValueError as error:
-            raise InputError("this is no box", expected="x,y,z,w,h,d in voxels", got=numbers) from error
-        boxes.append((word.strip(), box_of(Box((z, y, x), (d, h, w)), tuple(shape))))
+        boxes.append((word.strip(), _box(numbers, shape)))
     return boxes
+
+
+def _box(numbers: str, shape: Sequence[int]) -> Box:
+    """The box of ``x,y,z,w,h,d``; messages speak in that order."""
+    try:
+        x, y, z, w, h, d = (int(number) for number in numbers.split(","))
+    except ValueError as error:
+        raise InputError("this is no box", expected="x,y,z,w,h,d in whole voxels", got=numbers) from error
+    if min(w, h, d) < 1:
+        raise InputError("this is no box", expected="x,y,z,w,h,d with a size w,h,d of 1 or more", got=numbers)
+    nz, ny, nx = shape
+    if min(x, y, z) < 0 or x + w > nx or y + h > ny or z + d > nz:
+        expected = f"x,y,z,w,h,d within {nx},{ny},{nz} voxels"
+        raise InputError("the region lies outside the image", expected=expected, got=numbers)
+    return Box((z, y, x), (d, h, w))

@@ -96,7 +96,8 @@ class Embedding:
         vector = self.features(image, region, spacing=spacing)
         vector = unit(vector if self.projection is None else self.projection(vector)).astype(np.float32)
         if not vector.any():
-            raise InputError("the image shows nothing that these features see", got=tuple(image.shape))
+            what = "image" if region is None else "region"
+            raise InputError(f"the {what} shows nothing that these features see", got=tuple(image.shape))
         return vector
 
     def to_dict(self) -> dict[str, Any]:
