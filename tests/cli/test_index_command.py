@@ -114,12 +114,16 @@ def test_an_unfinished_thing_is_never_told_as_done(run, tmp_path):
         ("index", "remove", "live.index", "--where", "true; DROP TABLE x"): "SpecError",
         ("index", "evaluate", "live.index", "--label", "nothing"): "no such column",
         ("index", "evaluate", "live.index", "--label", "what", "--kind", "slice"): "too few",
+        ("index", "evaluate", "live.index", "--label", "modality"): "all images show the same",
+        ("index", "evaluate", other, "--label", "what"): "the index is empty",
+        ("index", "build", tmp_path / "half.index", run, tmp_path): "no run folder",
         ("run", "job.yaml", "--cohort", "cohort.parquet", "--index", other): "another embedding than the job's",
     }
     for words, told in wrong.items():
         found = scanmill(*words)
         assert found.exit_code == 2, (words, found.output)
         assert told in found.output, (words, found.output)
+    assert not (tmp_path / "half.index").exists()
     write_job(tmp_path / "plain.yaml")
     found = scanmill("run", tmp_path / "plain.yaml", "--cohort", "cohort.parquet", "--index", tmp_path / "y.index")
     assert "add `embed`" in found.output

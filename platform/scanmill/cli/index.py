@@ -183,8 +183,11 @@ def _fill(index: Path, runs: Iterable[str], as_json: bool) -> None:
     from rich.progress import Progress
 
     from scanmill.cli.run_entries import RunEntries
+    from scanmill.engine.run_folder import RunFolder
 
-    console = Console(stderr=True)
+    runs, console = list(runs), Console(stderr=True)
+    for run in runs:
+        RunFolder.open(run)
     written = strangers = images = 0
     with Progress(console=console, transient=True, disable=as_json or not console.is_terminal) as bar:
         for run in runs:
@@ -193,7 +196,8 @@ def _fill(index: Path, runs: Iterable[str], as_json: bool) -> None:
             written, strangers = written + writer.written, strangers + writer.strangers
             images += n - writer.strangers
     if strangers and not written:
-        raise SpecError("the run's entries come from another embedding", where=index.name, got=f"{strangers} images")
+        raise SpecError("the run's entries come from another embedding", where=index.name, got=f"{strangers} images",
+                        do="`scanmill index build` makes an index of their own")  # fmt: skip
     if as_json:
         print_json({"images": images, "entries": written, "of_another_embedding": strangers})
         return

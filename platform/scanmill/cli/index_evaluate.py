@@ -56,13 +56,18 @@ def _evaluated(index: Any, label: str, kind: str, where: str | None) -> tuple[Ev
 
     if index.manifest.metric != "cosine":
         raise SpecError("only an index of cosine is evaluated", got=index.manifest.metric)
+    if not len(index):
+        raise SpecError("the index is empty", where=index.folder.name, do="`scanmill index add` brings entries of runs")
     table = index.entries(where, [kind])
     if label not in table.column_names:
         raise SpecError("no such column in the index", got=label, expected=", ".join(table.column_names))
     lines = [line for line in table.to_pylist() if line[label] is not None]
     if not 1 < len(lines) <= MOST_IMAGES:
-        expected = f"2 to {MOST_IMAGES} labelled entries of the kind"
+        expected = f"2 to {MOST_IMAGES:,} entries of the kind {kind} with a {label}"
         raise SpecError("an evaluation of too few or too many images", expected=expected, got=len(lines))
+    if len(labels := {str(line[label]) for line in lines}) < 2:
+        raise SpecError("all images show the same, so that nothing can be wrong", where=label, expected="two labels",
+                        got=labels.pop())  # fmt: skip
     patients = [line["patient_key"] or f"row {line['row_key']}" for line in lines]
     modalities = [str(line["modality"]) for line in lines]
     vectors = index.vectors([line["image_id"] for line in lines])
@@ -106,6 +111,8 @@ def _tell(told: dict[str, Any], found: Evaluation) -> None:
     if len(labels) <= MOST_LABELS:
         rows = [(word, *line) for word, line in zip(labels, counts, strict=True)]
         print_table("first answers (row: asked, column: found)", ("", *labels), rows)
+    if "mlflow" in told:
+        say("MLflow: {}", told["mlflow"])
     say("[bold]{}[/bold]", NO_CLAIM)
 
 
