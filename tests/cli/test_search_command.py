@@ -85,7 +85,7 @@ def test_a_table_a_montage_and_a_cohort(place):
     away = scanmill("search", "live.index", path, "--montage", place / "empty.png", "--runs", place)
     assert "6 images away" in away.stdout
     nowhere = scanmill("search", "live.index", path, "--rerank", "--runs", place)
-    assert "not re-ranked, their images being away: 6" in nowhere.stdout
+    assert "not re-ranked without their images: 6; runs are looked for in" in nowhere.stdout
 
 
 def test_outputs_are_checked_before_anything_is_searched(place):
@@ -194,8 +194,13 @@ def test_a_dicom_image_does_not_find_its_own_patient(regions, monkeypatch):
     key = patient_key(site_secret(), "MRN-4711")
     own = table.set_column(table.column_names.index("patient_key"), "patient_key", pa.repeat(key, len(table)))
     index.update(own.append_column("vector", as_column(index.vectors(table["image_id"].to_pylist()))))
-    found = asked(regions / "regions.index", regions / "dicom")["answers"]
-    assert {one["row_key"] for one in found} == {"r0", "r2"}
+    told = asked(regions / "regions.index", regions / "dicom", "--montage", regions / "found.png")
+    assert {one["row_key"] for one in told["answers"]} == {"r0", "r2"}
+    assert told["notes"] == [
+        "2 of 10 answers: the index has no more that may answer (of 24 entries)",
+        "the patient's own images are left out; --same-patient lets them answer",
+        "2 images away: their jobs have saved none (`save`)",
+    ]
     found = asked(regions / "regions.index", regions / "dicom", "--same-patient")["answers"]
     assert (found[0]["row_key"], len(found)) == ("r1", 3)
 
@@ -217,6 +222,7 @@ def test_what_cannot_be_asked_is_said(regions, place, findable):
         (index, place / "text.png"): (3, "not a readable PNG"),
         (index, place / "notes.txt"): (3, "no image that is read"),
         (index, place / "nothing"): (3, "no DICOM file"),
+        (index, place): (3, "choose the folder of one series"),
         (index, image, "--region", "30,30,0,20,20,1"): (3, "outside the image"),
         (index, image, "--region", "1,2,3"): (3, "no box"),
         (index, image, "--mask", place / "other.nii.gz"): (3, "another grid"),

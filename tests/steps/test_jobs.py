@@ -60,6 +60,10 @@ def test_a_job_fits_what_a_cohort_of_pairs_gives(name):
         assert wiring_errors(stage, {"fixed": "volume", "moving": "volume"}) == []
 
 
+def test_images_as_they_are_fit_the_job_that_makes_them_searchable():
+    assert load_job(JOBS / "image_search.yaml").wiring_errors({"image": "volume"}) == []
+
+
 def test_the_template_job_fits_images_with_labels():
     job = load_job(JOBS / "labelled_template.yaml")
     assert [stage.name for stage in job.stages][:5] == ["template", "placed", "aligned.1", "template.1", "aligned.2"]
@@ -68,5 +72,5 @@ def test_the_template_job_fits_images_with_labels():
 
 
 def test_every_job_is_tested():
-    shipped = {*CARDS, *RAW_MR, *PAIRS, "labelled_template", "ct_helical_chest", "demo"}
+    shipped = {*CARDS, *RAW_MR, *PAIRS, "labelled_template", "ct_helical_chest", "demo", "image_search"}
     assert {path.stem for path in JOBS.glob("*.yaml")} == shipped

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from scanmill.engine.inputs import Inputs
 
 
+ALONE = "query"
+"""The name of a query that is no row of a cohort."""
+
+
 @dataclass(frozen=True, eq=False)
 class Query:
     """A vector and what it is of, with the plane (y, x) that shows it and its box (x, y, w, h) in it.
@@ -39,6 +43,11 @@ class Query:
     patient: str | None
     plane: HostArray
     box: tuple[int, int, int, int] | None = None
+
+    @property
+    def shown(self) -> str:
+        """What its picture is called: the row of a cohort, or what part of an image asks."""
+        return self.kind if self.name == ALONE else self.name
 
 
 def query_of(
@@ -55,10 +64,10 @@ def query_of(
         box = box_of(where, image.geometry.shape)
         (_, y, x), (_, h, w) = box.start, box.size
         vector = region_vector(image, embedding, where)
-        return Query("query", vector, "region", patient, np.array(image.array[z]), (x, y, w, h))
+        return Query(ALONE, vector, "region", patient, np.array(image.array[z]), (x, y, w, h))
     if plane is not None:
         image = _one_plane(image, plane)
-    return _whole("query", image, embedding, patient)
+    return _whole(ALONE, image, embedding, patient)
 
 
 def queries_of_cohort(cohort: Cohort, embedding: Embedding, refused: dict[str, str]) -> Iterator[Query]:

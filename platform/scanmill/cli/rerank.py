@@ -17,14 +17,14 @@ MARGIN = 0.5
 NOTHING = Keypoints(np.zeros((0, 2)), np.zeros((0, 128), np.float32))
 
 
-def rerank(query: Query, answers: Sequence[Any], runs: str) -> tuple[list[Any], int]:
-    """The answers ranked anew, and how many were not since their images are away: these keep their score alone."""
+def rerank(query: Query, answers: Sequence[Any], runs: str) -> tuple[list[Any], list[Any]]:
+    """The answers ranked anew, and those among them whose images are away: these keep their score alone."""
     tiles = [tile_of(answer, runs) for answer in answers]
     points = [NOTHING if tile.plane is None else keypoints(_seen(tile.plane, tile.box)) for tile in tiles]
     likeness = np.array([answer["score"] for answer in answers], dtype=np.float64)
     order = reranked(keypoints(_seen(query.plane, query.box)), points, likeness)
     ranked = [{**answers[place], "rank": rank} for rank, place in enumerate(order, start=1)]
-    return ranked, sum(tile.plane is None for tile in tiles)
+    return ranked, [answer for answer, tile in zip(answers, tiles, strict=True) if tile.plane is None]
 
 
 def _seen(plane: HostArray, box: tuple[int, int, int, int] | None) -> HostArray:

@@ -61,6 +61,8 @@ def search(
         own = None if same_patient else patient or query.patient
         answered = ask(opened, query, k, where=where, kinds=kind, patient=own, every=every)
         report.add(answered, _reranked(query, answered.lines, runs, report) if by_points else answered.lines)
+        if own:
+            report.note("the patient's own images are left out; --same-patient lets them answer")
         queries.append(query)
     if save_cohort:
         from scanmill.cli.answers import cohort_of
@@ -103,7 +105,7 @@ def _reranked(query: Query, answers: Sequence[Any], runs: str, report: SearchRep
 
     ordered, away = rerank(query, answers, runs)
     if away:
-        report.note(f"not re-ranked, their images being away: {away}; {_looked_in(runs)}")
+        report.note(f"not re-ranked without their images: {len(away)}; {_why_away(away, runs)}")
     return ordered
 
 
@@ -114,14 +116,19 @@ def _write_montage(path: Path, queries: Sequence[Query], runs: str, report: Sear
     lines = []
     if len(queries) > MOST_PICTURED:
         report.note(f"the picture shows the first {MOST_PICTURED} of {len(queries):,} queries")
+    away = []
     for query in queries[:MOST_PICTURED]:
-        answers = [tile_of(answer, runs) for answer in report.answers if answer["query"] == query.name]
-        lines.append([Tile(f"asked: {query.name}", query.plane, query.box), *answers])
+        answers = [answer for answer in report.answers if answer["query"] == query.name]
+        tiles = [tile_of(answer, runs) for answer in answers]
+        away += [answer for answer, tile in zip(answers, tiles, strict=True) if tile.plane is None]
+        lines.append([Tile(f"asked: {query.shown}", query.plane, query.box), *tiles])
     path.parent.mkdir(parents=True, exist_ok=True)
     write_found(path, lines)
-    if away := sum(tile.plane is None for tiles in lines for tile in tiles):
-        report.note(f"{plural(away, 'image')} away: {_looked_in(runs)}")
+    if away:
+        report.note(f"{plural(len(away), 'image')} away: {_why_away(away, runs)}")
 
 
-def _looked_in(runs: str) -> str:
+def _why_away(answers: Sequence[Any], runs: str) -> str:
+    if not any(answer["uri"] for answer in answers):
+        return "their jobs have saved none (`save`)"
     return f"runs are looked for in {runs}, --runs says where"

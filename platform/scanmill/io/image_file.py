@@ -43,10 +43,14 @@ def read_image(path: Path) -> Volume:
 
 def dicom_files(path: Path) -> list[Path]:
     """The DICOM files of a folder, or the file itself; InputError where there is none."""
-    found = sorted(one for one in path.iterdir() if one.is_file()) if path.is_dir() else [path]
+    found = sorted(path.iterdir()) if path.is_dir() else [path]
     files = [one for one in found if looks_like_dicom(one)]
     if not files:
-        raise InputError("the folder holds no DICOM file", expected=READ, got=f"{len(found)} other files")
+        folders = sum(one.is_dir() for one in found)
+        raise InputError(
+            "the folder holds no DICOM file", expected=READ, got=f"{len(found) - folders} other files",
+            do="choose the folder of one series below it" if folders else None,
+        )  # fmt: skip
     return files
 
 
