@@ -10,6 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from scanmill.algorithms.features import Box
+from scanmill.cli.seen_plane import seen_plane
 from scanmill.cohort import Cohort
 from scanmill.data import Volume
 from scanmill.data.entries import region_words
@@ -54,8 +56,8 @@ def tile_of(answer: Answer, runs: str) -> Tile:
     if image is None:
         return Tile(f"{caption}  (away)", None)
     plane = box["z"] + box["d"] // 2 if box else len(image.array) // 2
-    framed = (box["x"], box["y"], box["w"], box["h"]) if kind == "region" else None
-    return Tile(caption, image.array[plane], framed)
+    marked = Box((0, box["y"], box["x"]), (1, box["h"], box["w"])) if kind == "region" else None
+    return Tile(caption, *seen_plane(image, plane, marked))
 
 
 def image_of(answer: Answer, runs: str) -> Volume | None:

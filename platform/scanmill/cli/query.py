@@ -15,6 +15,7 @@ from scanmill.algorithms.features import Box, Embedding
 from scanmill.algorithms.features.box import Region, box_of
 from scanmill.algorithms.features.describe import boxes_of, describe, largest_plane, region_vector, regions_of
 from scanmill.arrays import HostArray
+from scanmill.cli.seen_plane import seen_plane
 from scanmill.cohort import Cohort
 from scanmill.cohort.identity import SECRET_VARIABLE, patient_key, secret_file, site_secret
 from scanmill.data import Labels, Volume
@@ -62,9 +63,8 @@ def query_of(
     if where is not None:
         z, _ = largest_plane(where, image.geometry.shape)
         box = box_of(where, image.geometry.shape)
-        (_, y, x), (_, h, w) = box.start, box.size
-        vector = region_vector(image, embedding, where)
-        return Query(ALONE, vector, "region", patient, np.array(image.array[z]), (x, y, w, h))
+        vector, (seen, framed) = region_vector(image, embedding, where), seen_plane(image, z, box)
+        return Query(ALONE, vector, "region", patient, seen, framed)
     if plane is not None:
         image = _one_plane(image, plane)
     return _whole(ALONE, image, embedding, patient)
@@ -121,7 +121,7 @@ def patient_of(path: Path) -> str | None:
 def _whole(name: str, image: Volume, embedding: Embedding, patient: str | None) -> Query:
     entries, _ = describe(image, embedding, slices=False)
     kind = "slice" if len(image.array) == 1 else "series"
-    return Query(name, entries.vectors[0], kind, patient, np.array(image.array[len(image.array) // 2]))
+    return Query(name, entries.vectors[0], kind, patient, seen_plane(image, len(image.array) // 2)[0])
 
 
 def _one_plane(image: Volume, plane: int) -> Volume:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from scanmill.algorithms.features import CohortMoments, Embedding, lda, pca, whitening
 from scanmill.algorithms.features.named import embedding_from_text, embedding_text
+from scanmill.algorithms.features.upright import flipped, flips_of
 from scanmill.arrays import HostArray
 from scanmill.data import Volume
 from scanmill.errors import InputError
@@ -96,7 +97,9 @@ _LEARN = {
 
 
 def _features(image: Volume, embedding: Embedding, every: int) -> list[HostArray]:
-    array, spacing = image.array, image.geometry.spacing
+    flips, spacing = flips_of(image.geometry), image.geometry.spacing
+    flips = flips if len(embedding.grid.shape) == 3 else (False, *flips[1:])
+    array, _ = flipped(image.array, None, flips)
     if len(embedding.grid.shape) == 3:
         return [embedding.features(array, spacing=spacing)]
     planes = range(min(every, len(array)) // 2, len(array), every)

@@ -10,6 +10,7 @@ from scanmill.algorithms.features.named import (
     embedding_text,
     read_embedding,
 )
+from scanmill.algorithms.features.upright import flips_of
 from scanmill.data import Labels, Volume
 from scanmill.errors import InputError, SpecError
 from scanmill.geometry import VolumeGeometry
@@ -109,3 +110,48 @@ def test_an_embeddings_text_carries_its_projection(tmp_path):
             read_embedding(path)
     with pytest.raises(SpecError, match="no default embedding"):
         embedding_of("best")
+
+
+def turned(image, axes, mask):
+    """The same voxels at the same places of the patient, stored from the other end of some axes (x is 0)."""
+    matrix, origin = np.array(image.geometry.direction), np.array(image.geometry.origin)
+    array, shape = image.array, image.geometry.shape
+    for axis in axes:
+        origin = origin + matrix[:, axis] * image.geometry.spacing[axis] * (shape[2 - axis] - 1)
+        matrix[:, axis] *= -1
+        array, mask = np.flip(array, 2 - axis), np.flip(mask, 2 - axis)
+    grid = VolumeGeometry(shape, image.geometry.spacing, tuple(origin), tuple(map(tuple, matrix)))
+    return Volume(np.ascontiguousarray(array), grid), np.ascontiguousarray(mask)
+
+
+@pytest.mark.parametrize("axes", [(0,), (1,), (0, 1), (2,), (0, 1, 2)])
+@pytest.mark.parametrize("embedding", [PLANES, SPACE], ids=["planes", "space"])
+def test_a_body_is_described_the_same_from_whichever_end_its_voxels_are_stored(embedding, axes):
+    image, mask = volume(), np.zeros(GRID.shape, np.uint8)
+    mask[3, 5:20, 10:40] = 1
+    other, other_mask = turned(image, axes, mask)
+    one, _ = describe(image, embedding, regions=[("mask", mask), ("box", Box((2, 4, 30), (3, 20, 12)))])
+    (z, y, x), (d, h, w) = (2, 4, 30), (3, 20, 12)
+    start = [n - first - size if 2 - place in axes else first
+             for place, (n, first, size) in enumerate(zip(GRID.shape, (z, y, x), (d, h, w), strict=True))]  # fmt: skip
+    two, _ = describe(other, embedding, regions=[("mask", other_mask), ("box", Box(tuple(start), (d, h, w)))])
+    planes = [number for number, kind in enumerate(two.kinds) if kind == "slice"]
+    order = [*range(len(two.kinds))]
+    if 2 in axes:
+        order[1 : 1 + len(planes)] = reversed(planes)
+    np.testing.assert_allclose(two.vectors[order], one.vectors, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("columns", "flips"),
+    [
+        (np.eye(3), (False, False, False)),  # axial, as DICOM has it
+        (np.diag([-1, -1, 1]), (False, True, True)),  # axial, NIfTI's R, A, S
+        ([[0, 0, 1], [1, 0, 0], [0, -1, 0]], (False, False, False)),  # sagittal: to the back, to the feet
+        ([[0, 0, 1], [-1, 0, 0], [0, 1, 0]], (False, True, True)),  # sagittal: to the front, to the head
+        ([[1, 0, 0], [0, 0, 1], [0, -1, 0]], (False, False, False)),  # coronal: to the left, to the feet
+    ],
+)
+def test_planes_are_seen_as_radiologists_look_at_them(columns, flips):
+    direction = tuple(tuple(float(n) for n in row) for row in columns)
+    assert flips_of(VolumeGeometry((3, 4, 5), direction=direction)) == flips

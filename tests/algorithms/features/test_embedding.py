@@ -210,7 +210,7 @@ def test_other_descriptions_that_cannot_be():
     with pytest.raises(SpecError, match="a feature or more"):
         Embedding(CanonicalGrid((48, 48)), ())
     with pytest.raises(SpecError, match="another version"):
-        Embedding.from_dict({**PLANE.to_dict(), "version": 2})
+        Embedding.from_dict({**PLANE.to_dict(), "version": 99})
     for fields in ({}, {"grid": 5, "parts": []}, {"grid": {"shape": ["a", "b"]}, "parts": [{"feature": "hog"}]}):
         with pytest.raises(SpecError, match="no description"):
             Embedding.from_dict(fields)

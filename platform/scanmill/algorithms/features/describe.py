@@ -10,6 +10,7 @@ import numpy as np
 from scanmill.algorithms.features.box import Box, Region, box_of
 from scanmill.algorithms.features.embedding import Embedding
 from scanmill.algorithms.features.part import unit
+from scanmill.algorithms.features.upright import flipped, flips_of
 from scanmill.arrays import HostArray, to_host, xp_of
 from scanmill.data import Labels, Volume
 from scanmill.data.entries import Entries
@@ -26,8 +27,9 @@ def describe(
 
     An embedding of planes describes every ``every``-th plane, beginning in the middle of the first step; the series
     is the mean direction of those, a region its largest plane. An embedding of volumes describes the whole and the
-    regions, and no slices. With ``slices`` false they are measured for the series alone. Planes that show nothing
-    (air beyond the window) and regions that vanish on the embedding's grid are left out.
+    regions, and no slices. Everything is seen upright (``upright.py``); boxes are voxels as they lie in the array.
+    With ``slices`` false they are measured for the series alone. Planes that show nothing (air beyond the window) and
+    regions that vanish on the embedding's grid are left out.
     Raises InputError for voxels that are not finite, a region that does not fit, and where nothing is left.
     """
     if not bool(xp_of(image.array).isfinite(image.array).all()):
@@ -36,7 +38,7 @@ def describe(
     if len(embedding.grid.shape) == 2:
         _planes(found, image, embedding, every, keep=slices)
     else:
-        found.add("series", "", None, embedding(image.array, spacing=image.geometry.spacing))
+        found.add("series", "", None, region_vector(image, embedding, None))
     for word, region in regions:
         box = box_of(region, image.geometry.shape)
         try:
@@ -49,10 +51,11 @@ def describe(
 
 def region_vector(image: Volume, embedding: Embedding, region: Region) -> HostArray:
     """The vector of a region: of its largest plane where the embedding is one of planes."""
+    flips, spacing = flips_of(image.geometry), image.geometry.spacing
     if len(embedding.grid.shape) == 3:
-        return embedding(image.array, region, spacing=image.geometry.spacing)
+        return embedding(*flipped(image.array, region, flips), spacing=spacing)
     plane, within = largest_plane(region, image.geometry.shape)
-    return embedding(image.array[plane], within, spacing=image.geometry.spacing[:2])
+    return embedding(*flipped(image.array[plane], within, flips[1:]), spacing=spacing[:2])
 
 
 def largest_plane(region: Region, shape: tuple[int, int, int]) -> tuple[int, Region]:
@@ -98,11 +101,12 @@ class _Found:
 
 
 def _planes(found: _Found, image: Volume, embedding: Embedding, every: int, *, keep: bool) -> None:
-    n, ny, nx = image.geometry.shape
+    (n, ny, nx), flips = image.geometry.shape, flips_of(image.geometry)[1:]
     vectors = {}
     for plane in range(min(every, n) // 2, n, every):
         try:
-            vectors[plane] = embedding(image.array[plane], spacing=image.geometry.spacing[:2])
+            seen, _ = flipped(image.array[plane], None, flips)
+            vectors[plane] = embedding(seen, spacing=image.geometry.spacing[:2])
         except InputError as error:
             found.refused = error.what
     if not vectors:

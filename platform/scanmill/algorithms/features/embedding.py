@@ -19,7 +19,7 @@ from scanmill.algorithms.features.projection import Projection
 from scanmill.arrays import Array, HostArray
 from scanmill.errors import InputError, SpecError
 
-VERSION = 1
+VERSION = 2
 """Part of every digest: a change of any number that a description leads to raises it."""
 
 
