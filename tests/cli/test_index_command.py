@@ -118,6 +118,7 @@ def test_an_unfinished_thing_is_never_told_as_done(run, tmp_path):
         ("index", "evaluate", other, "--label", "what"): "the index is empty",
         ("index", "build", tmp_path / "half.index", run, tmp_path): "no run folder",
         ("run", "job.yaml", "--cohort", "cohort.parquet", "--index", other): "another embedding than the job's",
+        ("run", "job.yaml", "--cohort", "cohort.parquet", "--set", "embed.boxes=wat"): "no such column",
     }
     for words, told in wrong.items():
         found = scanmill(*words)

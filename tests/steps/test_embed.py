@@ -47,6 +47,9 @@ def test_labels_and_a_column_of_boxes_become_regions(tmp_path):
     assert output.metrics == {"n_entries": 6}
     with pytest.raises(InputError, match="outside the image"):
         EMBED.run(inputs, params, context(tmp_path, lesions="30,2,3,8,8,1"))
+    with pytest.raises(InputError, match="the row has no such column"):
+        EMBED.run(inputs, params, context(tmp_path))
+    assert EMBED.run(inputs, params, context(tmp_path, lesions=None)).metrics == {"n_entries": 4}
     assert EMBED.run(inputs, EMBED.params(regions=False, slices=False), context(tmp_path)).metrics == {"n_entries": 1}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -83,20 +84,23 @@ def check_job(job: JobSpec, cohort: Cohort) -> None:
 
 
 def _check_columns(stage: StageSpec, columns: list[str]) -> None:
-    """Refuse a ``where`` that is no expression over the cohort's columns, and grouping by columns it has not."""
+    """Refuse a ``where`` that is no expression over the cohort's columns, and columns that are named but not there."""
     from scanmill.cohort.select import check_expression
 
     if stage.where:
         check_expression(stage.where, columns)
-    missing = [name for name in stage.by if name not in columns]
+    _check_named(stage.by, columns, "the cohort has no such column to group by", f"stage {stage.name}")
+    for step in stage.steps:
+        _check_named(
+            step.resolved().columns(), columns, "the cohort has no such column", f"stage {stage.name}, {step.use}"
+        )
+
+
+def _check_named(names: Sequence[str], columns: list[str], what: str, where: str) -> None:
+    missing = [name for name in names if name not in columns]
     if missing:
         near = get_close_matches(missing[0], columns, n=3) or sorted(columns)[:12]
-        raise SpecError(
-            "the cohort has no such column to group by",
-            where=f"stage {stage.name}",
-            got=", ".join(missing),
-            do=f"did you mean {', '.join(near)}?",
-        )
+        raise SpecError(what, where=where, got=", ".join(missing), do=f"did you mean {', '.join(near)}?")
 
 
 def _plan(stage: StageSpec, cohort: Cohort, seed: int) -> StagePlan:

@@ -17,10 +17,21 @@ Phase = Literal["read", "compute", "write"]
 one computes. Only ``compute`` may use the device."""
 
 
+COLUMN: dict[str, Any] = {"column_of_cohort": True}
+"""For the ``json_schema_extra`` of a knob that names a column: a job is refused where its cohort has none such."""
+
+
 class Params(BaseModel):
     """The knobs of a step: frozen, and a name that is not a knob is refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def columns(self) -> list[str]:
+        """The columns of the cohort that these knobs name."""
+        fields = type(self).model_fields.items()
+        return [
+            getattr(self, name) for name, field in fields if field.json_schema_extra == COLUMN and getattr(self, name)
+        ]
 
 
 @dataclass(frozen=True)

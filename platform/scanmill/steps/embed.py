@@ -12,7 +12,7 @@ from scanmill.algorithms.features.describe import Named, boxes_of, describe, reg
 from scanmill.arrays import device_of, to_device
 from scanmill.data import Labels, Volume
 from scanmill.errors import InputError
-from scanmill.steps.contract import Context, Output, Port, Prediction, Step
+from scanmill.steps.contract import COLUMN, Context, Output, Port, Prediction, Step
 from scanmill.steps.embedding_params import EmbeddingParams
 from scanmill.steps.expected import expect, optional
 from scanmill.steps.sizes import image_voxels
@@ -32,6 +32,7 @@ class EmbedParams(EmbeddingParams):
         default="",
         max_length=100,
         description="a column of the cohort with boxes, name=x,y,z,w,h,d in voxels, several divided by ;",
+        json_schema_extra=COLUMN,
     )
 
 
@@ -59,6 +60,8 @@ def _regions(image: Volume, labels: Labels | None, params: EmbedParams, ctx: Con
         yield from regions_of(there)
     if params.boxes:
         for row in ctx.rows:
+            if params.boxes not in row.columns:
+                raise InputError("the row has no such column", where="boxes", got=params.boxes)
             yield from boxes_of(str(row.columns.get(params.boxes) or ""), image.geometry.shape)
 
 

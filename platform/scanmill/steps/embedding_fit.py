@@ -14,7 +14,7 @@ from scanmill.algorithms.features.upright import flipped, flips_of
 from scanmill.arrays import HostArray
 from scanmill.data import Volume
 from scanmill.errors import InputError
-from scanmill.steps.contract import Context, Output, Params, Port, Prediction, Reduction, Step
+from scanmill.steps.contract import COLUMN, Context, Output, Params, Port, Prediction, Reduction, Step
 from scanmill.steps.embed import SECONDS_PER_PLANE, VOXELS_PER_SECOND
 from scanmill.steps.embedding_params import EmbeddingParams
 from scanmill.steps.expected import expect, require_finite
@@ -26,7 +26,12 @@ Partial = Mapping[str, HostArray]
 class MomentsParams(EmbeddingParams):
     """What is gathered."""
 
-    label: str = Field(default="", max_length=100, description="a column of the cohort whose values are classes (lda)")
+    label: str = Field(
+        default="",
+        max_length=100,
+        description="a column of the cohort whose values are classes (lda)",
+        json_schema_extra=COLUMN,
+    )
 
 
 class FitParams(Params):
