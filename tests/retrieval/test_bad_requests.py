@@ -29,7 +29,7 @@ SEARCHES = {
     "k of nothing": ({"k": 0}, SpecError, "out of bounds"),
     "k without end": ({"k": 10**6}, SpecError, "out of bounds"),
     "an unknown column": ({"where": "modalty = 'CT'"}, SpecError, "is it 'modality'"),
-    "a statement": ({"where": "true; drop table rows"}, SpecError, "statement"),
+    "a statement": ({"where": "true; drop table rows"}, SpecError, "anything but one condition"),
     "a file": ({"where": "age in (select 1 from read_csv('/etc/passwd'))"}, SpecError, "not allowed"),
     "a bracket too many": ({"where": "true) or (true"}, SpecError, "SQL"),
     "the vector's own column": ({"where": "vector is not null"}, SpecError, "is missing"),
