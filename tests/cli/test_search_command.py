@@ -238,7 +238,7 @@ def test_what_cannot_be_asked_is_said(regions, place, findable):
         (index, image, "--slice", "6"): (3, "no such slice"),
         (index, image, "--slice", "1", "--region", "0,0,0,9,9,1"): (2, "one of --region"),
         (index, image, "--where", "colour = 'red'"): (2, "expected image_id, row_key"),
-        (index, image, "--where", "modality = CT"): (2, "texts stand in single quotes"),
+        (index, image, "--where", "modality = CT"): (2, "a text stands in single quotes: 'CT'"),
         (index, image, "--where", "1 = 1; COPY (SELECT 1) TO 'x'"): (2, "anything but one condition is not allowed"),
         (index, image, "--where", "n IN (SELECT 1)"): (2, "SpecError"),
         (index, image, "--kind", "study"): (2, "unknown kind"),

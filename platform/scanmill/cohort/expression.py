@@ -129,7 +129,7 @@ def _check_column(names: list[str], columns: Collection[str], where: str) -> Non
         return
     name = ".".join(names)
     near = difflib.get_close_matches(name, list(columns), n=1)
-    do = f"is it {near[0]!r}?" if near else f"texts stand in single quotes, '{name}'"
+    do = f"is it {near[0]!r}?" if near else f"a text stands in single quotes: '{name}'"
     raise SpecError(f"column {name!r} is missing", where=_shown(where), expected=_some(columns), do=do)
 
 

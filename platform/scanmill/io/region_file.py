@@ -30,8 +30,8 @@ def read_regions(path: Path, grid: VolumeGeometry) -> Iterator[Labels]:
         labels = read_nrrd_labels(path) if path.name.lower().endswith(".nrrd") else read_labels(path)
         if not labels.geometry.is_close(grid, GRID_TOLERANCE * min(grid.spacing)):
             raise InputError(
-                "the mask lies on another grid than the image", expected=(grid.shape, grid.spacing),
-                got=(labels.geometry.shape, labels.geometry.spacing), do="resample it to the image",
+                "the mask lies on another grid than the image", expected=_told(grid), got=_told(labels.geometry),
+                do="resample it to the image",
             )  # fmt: skip
         yield labels
         return
@@ -45,3 +45,13 @@ def read_regions(path: Path, grid: VolumeGeometry) -> Iterator[Labels]:
         yield from read_structures(path, grid, "mask")
     else:
         raise InputError("the file marks no regions", where="mask", expected=MARKED, got="another DICOM object")
+
+
+def _told(grid: VolumeGeometry) -> str:
+    """A grid in a message.
+
+    >>> _told(VolumeGeometry((5, 6, 7), (1.0, 1.0, 2.5)))
+    '7,6,5 voxels of 1,1,2.5 mm from 0,0,0'
+    """
+    numbers = (",".join(f"{number:.4g}" for number in three) for three in (grid.shape[::-1], grid.spacing, grid.origin))
+    return "{} voxels of {} mm from {}".format(*numbers)
