@@ -134,7 +134,7 @@ def _tell_index(writer: IndexListener, folder: str, *, whole: bool) -> None:
     if not whole:
         problem = writer.problem or "the index has not heard everything yet"
         say("[yellow]{}[/yellow]; add it later with `scanmill index add {} {}`", problem, writer.index, folder)
-    if writer.strangers:
+    if writer.strangers and not writer.written:  # of several indexes, each takes what is its own
         images = plural(writer.strangers, "image")
         say("[yellow]{} left out[/yellow] of {}, since another embedding made them", images, writer.index)
     if writer.written:
