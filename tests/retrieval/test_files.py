@@ -126,6 +126,9 @@ def test_a_changed_segment_is_found_by_check(index):
     content[len(content) // 2] ^= 1
     path.write_bytes(bytes(content))
     assert any("content has changed" in problem for problem in index.check()["problems"])
+    the_file(index).unlink()
+    with pytest.raises(SpecError, match="content has changed"):  # its vectors would have to come from there
+        Index.open(index.folder)
 
 
 def test_a_changed_segment_is_not_copied_to_a_snapshot(index, tmp_path):

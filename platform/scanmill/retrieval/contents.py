@@ -121,7 +121,7 @@ class Contents:
         """
         strange = sorted(set(kinds or ()) - set(KINDS))
         if strange or (kinds is not None and not kinds):
-            raise SpecError("an unknown kind of entry", expected=", ".join(KINDS), got=strange or "none")
+            raise SpecError("an unknown kind of entry", expected=", ".join(KINDS), got=", ".join(strange) or "none")
         rows = None if where is None else matching_rows(self.table.drop_columns([NUMBER]), where)
         if kinds is not None and set(kinds) != set(KINDS):
             fits = pc.is_in(self.table["kind"], value_set=pa.array(sorted(kinds))).to_numpy()

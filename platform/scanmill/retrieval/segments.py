@@ -28,7 +28,10 @@ def write_segment(folder: Path, kind: str, generation: int, table: pa.Table) -> 
 
 
 def read_entries(folder: Path, segment: Segment, dimension: int) -> tuple[pa.Table, HostArray]:
-    """Its entries without their vectors, and the vectors (rows, dimension)."""
+    """Its entries without their vectors, and the vectors (rows, dimension), if their digest is what was written."""
+    wrong = damage(folder, segment)
+    if wrong:
+        raise _damaged(segment, wrong)
     table = _read(folder, segment)
     if VECTOR not in table.column_names or NUMBER not in table.column_names:
         raise _damaged(segment, "columns are missing")
