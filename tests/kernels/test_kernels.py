@@ -24,6 +24,7 @@ from scanmill.kernels import (
     columns,
     cooccurrence,
     forces,
+    gradient_votes,
     helix,
     launch,
     patterns,
@@ -49,6 +50,7 @@ MODULES = {
         columns,
         cooccurrence,
         forces,
+        gradient_votes,
         helix,
         patterns,
         planar,
@@ -144,6 +146,15 @@ def count_textures(dtype):
     patterns.PATTERNS(2 * 9 * 2, image, corners, parts.astype(dtype), 2, dtype(1e-6), 6, out)
 
 
+def count_gradients(dtype):
+    """Cells in several runs, the last of them short, with pixels left over on both sides."""
+    ends, image, votes = laws.noise((2, 5), dtype, 9), laws.noise((11, 14), dtype, 10), np.zeros((3, 4, 5), dtype)
+    gradient_votes.PLANE(3, image, ends, 3, 5, votes)
+    faces, volume = laws.noise((3, 7), dtype, 11) + dtype(1), laws.noise((5, 7, 9), dtype, 12)
+    for signed in (0, 1):
+        gradient_votes.SPACE(5, volume, faces, signed, 2, 5, np.zeros((2, 3, 4, 7), dtype))
+
+
 def calls_of(dtype):
     """Every kernel call of those operators: (kernel, number of owners, arguments before the call, after it)."""
     calls = []
@@ -167,6 +178,7 @@ def calls_of(dtype):
         register_images()
         compare_images(dtype)
         count_textures(dtype)
+        count_gradients(dtype)
     return calls
 
 

@@ -10,7 +10,7 @@ import scanmill.kernels
 from scanmill.kernels.launch import KERNELS
 from scanmill.operators.warm import compile_kernels
 
-WITHOUT_FLOAT32 = {"cooccurrence.count", "patterns"}
+WITHOUT_FLOAT32 = {"cooccurrence.count", "gradient_votes.plane", "gradient_votes.space", "patterns"}
 """Whole numbers, and float64 whatever the image."""
 
 

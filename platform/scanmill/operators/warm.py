@@ -114,8 +114,8 @@ def _warm_similarity(device: str) -> None:
 
 
 def _warm_features(device: str) -> None:
-    """What features count: levels are whole numbers, and patterns are always found in float64."""
-    from scanmill.kernels import cooccurrence, patterns
+    """What features count: levels are whole numbers, and patterns and gradients are always found in float64."""
+    from scanmill.kernels import cooccurrence, gradient_votes, patterns
 
     def zeros(shape: Any, dtype: Any) -> Any:
         return to_device(np.zeros(shape, dtype), device)
@@ -124,6 +124,9 @@ def _warm_features(device: str) -> None:
     cooccurrence.COUNT(1, zeros(9, np.uint16), 3 + zeros(1, np.int64), 1, 5, 5, np.uint32(2), tables)
     corners, parts = zeros((3, 2), np.int64), zeros((3, 2), np.float64)
     patterns.PATTERNS(4, zeros((1, 6, 6), np.float64), corners, parts, 1, np.float64(0), 4, zeros((1, 4, 4), np.int32))
+    gradient_votes.PLANE(1, zeros((2, 2), np.float64), zeros((2, 3), np.float64), 2, 1, zeros((1, 1, 3), np.float64))
+    volume, faces, votes = (zeros(shape, np.float64) for shape in ((2, 2, 2), (3, 4), (1, 1, 1, 4)))
+    gradient_votes.SPACE(1, volume, faces, 0, 2, 1, votes)
 
 
 def _operators(device: str) -> list[LinearOperator]:

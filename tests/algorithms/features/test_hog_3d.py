@@ -4,11 +4,16 @@ import itertools
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.spatial import ConvexHull
 
-from scanmill.algorithms.features import hog_3d
+from scanmill.algorithms.features import cells, hog_3d
+from scanmill.algorithms.features.cells import normalised_blocks
 from scanmill.algorithms.features.hog_3d import NEIGHBOURS, hog_3d_size, icosahedron_faces
 from scanmill.errors import InputError
+from scanmill.kernels.launch import threads
+from scanmill.kernels.pieces import n_threads as n_cores
 
 
 def test_the_faces_are_those_of_an_icosahedron():
@@ -67,3 +72,52 @@ def test_too_small():
         hog_3d(np.ones((8, 16, 16)))
     with pytest.raises(InputError, match="3 axes"):
         hog_3d(np.ones((16, 16)))
+
+
+def voted_by_hand(volume, signed, cell):
+    """The mean votes of each cell by the paper's words, voxel by voxel."""
+    faces = icosahedron_faces(signed=signed)
+    votes = np.zeros((*(n // cell for n in volume.shape), len(faces)))
+    padded = np.pad(volume, 1)
+    for at in np.ndindex(*(n // cell * cell for n in volume.shape)):
+        gradient = np.zeros(3)
+        for axis, (i, n) in enumerate(zip(at, volume.shape, strict=True)):
+            if 0 < i < n - 1:
+                ahead = np.add(at, 1) + np.eye(3, dtype=int)[axis]
+                gradient[axis] = padded[tuple(ahead)] - padded[tuple(2 * np.add(at, 1) - ahead)]
+        length = np.linalg.norm(gradient)
+        if length > 0:
+            cosines = faces @ gradient / length
+            vote = np.maximum((cosines if signed else abs(cosines)) - NEIGHBOURS, 0)
+            votes[tuple(i // cell for i in at)] += length * vote / np.linalg.norm(vote)
+    return votes / cell**3
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    shape=st.tuples(*[st.integers(1, 7)] * 3),
+    cell=st.integers(1, 4),
+    signed=st.booleans(),
+    run=st.sampled_from([1, 20, 2**16]),
+    few=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_as_a_loop_over_all_voxels(shape, cell, signed, run, few, seed):
+    chance = np.random.default_rng(seed)
+    shape = tuple(max(n, cell) for n in shape)
+    volume = chance.integers(0, 3, shape).astype(float) if few else chance.normal(size=shape)
+    expected = normalised_blocks(voted_by_hand(volume, signed, cell), 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cells, "LEAST_RUN", run)
+        votes = hog_3d(volume, cell=cell, block=1, signed=signed)
+    np.testing.assert_allclose(votes, expected, rtol=0, atol=1e-12)
+
+
+def test_any_number_of_threads_gives_the_same():
+    volume, results = np.random.default_rng(3).normal(size=(50, 60, 45)), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cells, "LEAST_RUN", 2**13)
+        for n_threads in (1, n_cores()):
+            with threads(n_threads):
+                results.append(hog_3d(volume, cell=7))
+    np.testing.assert_array_equal(*results)

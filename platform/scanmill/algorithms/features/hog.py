@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import math
 
-from scanmill.algorithms.features.cells import cell_means, central_differences, n_blocks, normalised_blocks
-from scanmill.arrays import Array, xp_of
+import numpy as np
+
+from scanmill.algorithms.features.cells import mean_votes, n_blocks, normalised_blocks
+from scanmill.arrays import Array, HostArray
 from scanmill.errors import InputError
+
+ROUNDING = 4e-16
+"""By which part of itself an angle may be off, seen through its sine and cosine."""
 
 
 def hog(image: Array, *, n_orientations: int = 9, cell: int = 8, block: int = 3) -> Array:
@@ -21,15 +26,21 @@ def hog(image: Array, *, n_orientations: int = 9, cell: int = 8, block: int = 3)
     >>> hog(np.tile(np.arange(24.0), (24, 1)))[0, 0, 1, 1].round(2).tolist()
     [0.33, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
     """
+    from scanmill.kernels.gradient_votes import PLANE
+
     if image.ndim != 2 or n_orientations < 1:
         raise InputError("HOG of a plane needs 2 axes and 1 orientation or more", got=(image.shape, n_orientations))
     n_blocks(image.shape, cell, block)
-    xp = xp_of(image)
-    dy, dx = central_differences(image)
-    length, angle = xp.hypot(dx, dy), xp.rad2deg(xp.arctan2(dy, dx)) % 180
-    sector = xp.floor(angle * (n_orientations / 180)).astype(xp.int64) % n_orientations  # 180° is 0° again
-    votes = [xp.where(sector == k, length, 0.0) for k in range(n_orientations)]
-    return normalised_blocks(xp.stack([cell_means(v, cell) for v in votes], axis=-1), block)
+    return normalised_blocks(mean_votes(PLANE, image, _sector_ends(n_orientations), cell), block)
+
+
+def _sector_ends(n: int) -> HostArray:
+    """Cosine and sine (2, n) of the angles at which each ``n``-th of 180° ends.
+
+    A gradient along an end (0°, 45°, 90°) must not lose its sector to rounding, so all are that much earlier.
+    """
+    angles = np.arange(1, n + 1) * (math.pi / n) * (1 - ROUNDING)
+    return np.stack([np.cos(angles), np.sin(angles)])
 
 
 def hog_size(shape: tuple[int, ...], *, n_orientations: int = 9, cell: int = 8, block: int = 3) -> int:

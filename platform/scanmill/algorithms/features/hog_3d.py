@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from scanmill.algorithms.features.cells import cell_means, central_differences, n_blocks, normalised_blocks
-from scanmill.arrays import Array, HostArray, xp_of
+from scanmill.algorithms.features.cells import mean_votes, n_blocks, normalised_blocks
+from scanmill.arrays import Array, HostArray
 from scanmill.errors import InputError
 
 NEIGHBOURS = math.sqrt(5) / 3
@@ -45,20 +45,13 @@ def hog_3d(volume: Array, *, cell: int = 8, block: int = 2, signed: bool = False
     >>> hog_3d(1.0 * (z + y + x))[1, 1, 1, 0, 0, 0].round(2).tolist()
     [0.35, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
     """
+    from scanmill.kernels.gradient_votes import SPACE
+
     if volume.ndim != 3:
         raise InputError("HOG of a volume needs 3 axes", got=volume.shape)
     n_blocks(volume.shape, cell, block)
-    xp = xp_of(volume)
-    steps = central_differences(volume)
-    length = xp.sqrt(sum(step * step for step in steps))
-    unit = [step / xp.where(length > 0, length, 1.0) for step in steps]
-    votes = []
-    for normal in icosahedron_faces(signed=signed).tolist():
-        along = sum(component * u for component, u in zip(normal, unit, strict=True))
-        votes.append(xp.maximum((along if signed else abs(along)) - NEIGHBOURS, 0.0))
-    total = xp.sqrt(sum(v * v for v in votes))
-    scale = length / xp.where(total > 0, total, 1.0)
-    return normalised_blocks(xp.stack([cell_means(v * scale, cell) for v in votes], axis=-1), block)
+    faces = icosahedron_faces(signed=signed).T / NEIGHBOURS
+    return normalised_blocks(mean_votes(SPACE, volume, np.ascontiguousarray(faces), cell, int(signed)), block)
 
 
 def hog_3d_size(shape: tuple[int, ...], *, cell: int = 8, block: int = 2, signed: bool = False) -> int:
