@@ -47,15 +47,16 @@ def intensity_statistics(image: Array, region: Region = None) -> dict[str, float
     p10, p25, p50, p75, p90 = (float(v) for v in to_host(xp.percentile(x, xp.asarray([10, 25, 50, 75, 90]))))
     mean, least, greatest = float(x.mean()), float(x.min()), float(x.max())
     centred = x - mean
-    variance = float((centred**2).mean())
+    squared = centred * centred
+    variance = float(squared.mean())
     sigma = variance**0.5
     middle = x[(x >= p10) & (x <= p90)]
     energy = float((x * x).sum())
     values = (
         mean,
         variance,
-        _ratio(float((centred**3).mean()), sigma**3),
-        _ratio(float((centred**4).mean()), variance**2) - 3 * (variance > 0),
+        _ratio(float((squared * centred).mean()), sigma**3),
+        _ratio(float((squared * squared).mean()), variance**2) - 3 * (variance > 0),
         p50,
         least,
         p10,
