@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from scanmill.algorithms.features import Box, CanonicalGrid, canonical_image
+from scanmill.algorithms.features.canonical import QUANTILES, _percentile
 from scanmill.errors import InputError, SpecError
 
 UNIT = (0.0, 1.0)
@@ -62,6 +63,25 @@ def test_windows():
     mr, _ = canonical_image(ct, CanonicalGrid((16, 16)))
     np.testing.assert_allclose(canonical_image(7 * ct + 3, CanonicalGrid((16, 16)))[0], mr, atol=1e-12)
     assert not canonical_image(np.full((8, 8), 5.0), CanonicalGrid((16, 16)))[0].any()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (9, 13), (101, 1), (40, 41)])
+def test_the_window_of_an_image_is_from_its_percentiles(shape, dtype):
+    image = np.random.default_rng(1).normal(100, 30, shape).clip(0, 255).astype(dtype)[:, ::-1]
+    lower, upper = np.percentile(image.astype(np.float64), QUANTILES)
+    found = [_percentile(image, q) for q in QUANTILES]
+    np.testing.assert_allclose(found, (lower, upper), rtol=1e-14)
+    assert _percentile(image, 0.0) == image.min()
+    assert _percentile(image, 100.0) == image.max()
+
+
+def test_the_image_itself_stays():
+    image = np.random.default_rng(1).normal(size=(20, 30))
+    before = image.copy()
+    canonical_image(image, CanonicalGrid((16, 16)))
+    canonical_image(image, CanonicalGrid((20, 30)))
+    np.testing.assert_array_equal(image, before)
 
 
 def test_a_region_is_its_box_with_a_margin():
