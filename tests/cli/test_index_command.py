@@ -243,7 +243,7 @@ def test_an_embedding_is_learned_by_one_stage_and_used_by_another(run, tmp_path)
 
 SLOWLY = """
 import sys
-from scanmill.cli import app, index
+from scanmill.cli import app, index_fill
 from scanmill.cli.index_update import IndexWriter
 
 write = IndexWriter.write
@@ -252,7 +252,7 @@ def told(self, described):
     write(self, described)
     print(*(one.row_key for one in described), flush=True)
 
-index.ROWS_AT_ONCE, IndexWriter.write = 1, told
+index_fill.ROWS_AT_ONCE, IndexWriter.write = 1, told
 app()
 """
 
