@@ -26,6 +26,7 @@ import faiss
 
 from scanmill.retrieval import Index
 from scanmill.retrieval.entries import as_column
+from scanmill.retrieval.faiss_library import FAISS_FROM
 
 DIMENSION, CLUSTERS, K = 256, 2000, 10
 AT_ONCE = 500_000
@@ -107,9 +108,6 @@ def built(folder, method, n):
     return index, line
 
 
-AS_IT_COMES = faiss.cvar.distance_compute_blas_threshold
-
-
 def bare(index, k=K):
     """FAISS alone, on our FAISS index with our number of probes and our settings of FAISS."""
     master = index._committed.state.master
@@ -122,7 +120,7 @@ def as_it_comes(search):
 
     def run(queries):
         ours = faiss.cvar.distance_compute_blas_threshold
-        faiss.cvar.distance_compute_blas_threshold = AS_IT_COMES
+        faiss.cvar.distance_compute_blas_threshold = FAISS_FROM
         try:
             return search(queries)
         finally:

@@ -25,9 +25,27 @@ def test_one_slow_round_changes_nothing():
     even = np.full((5, 2), 0.5)
     slow = even.copy()
     slow[3] = 50.0
-    line = bench.rates_line("flat", 100, 100, {"ours": even, "bare": even})
-    assert "+0.0 % | met" in line
-    assert bench.rates_line("flat", 100, 100, {"ours": slow, "bare": even}) == line
+    line = bench.rates_line("flat", 100, 100, {"ours": even, "bare": even, "as it comes": even})
+    assert "| 1.00 | met |" in line
+    assert line.endswith("+0.0 % |")
+    assert bench.rates_line("flat", 100, 100, {"ours": slow, "bare": even, "as it comes": even}) == line
+
+
+def test_what_is_slower_by_more_than_a_tenth_misses_the_reach():
+    even = np.full((5, 2), 0.5)
+    line = bench.rates_line("flat", 100, 100, {"ours": 1.2 * even, "bare": even, "as it comes": even})
+    assert "| 0.83 | **missed** |" in line
+    assert line.endswith("+20.0 % |")
+
+
+def test_faiss_as_it_comes_is_asked_by_its_own_rule_and_ours_comes_back():
+    from scanmill.retrieval.faiss_library import FAISS_FROM, faiss_module
+
+    faiss = faiss_module()
+    ours = faiss.cvar.distance_compute_blas_threshold
+    search = bench.as_it_comes(lambda batch: faiss.cvar.distance_compute_blas_threshold)
+    assert search(None) == FAISS_FROM
+    assert faiss.cvar.distance_compute_blas_threshold == ours != FAISS_FROM
 
 
 def test_turns_alternate():

@@ -12,6 +12,8 @@ from scanmill.errors import ResourceError
 
 PRODUCTS_FROM = 1024
 """Numbers in a batch of queries, for each thread, from which FAISS compares by matrix products."""
+FAISS_FROM = 128_000
+"""FAISS 1.15's own rule: so many numbers, whatever the threads."""
 
 
 @lru_cache(maxsize=1)
@@ -26,8 +28,8 @@ def faiss_module() -> Any:
         import faiss
     except ImportError as error:
         raise ResourceError("FAISS is not installed", do="pip install 'scanmill[cpu]'") from error
-    if faiss.cvar.distance_compute_blas_threshold == 128_000:
-        faiss.cvar.distance_compute_blas_threshold = min(128_000, PRODUCTS_FROM * faiss.omp_get_max_threads())
+    if faiss.cvar.distance_compute_blas_threshold == FAISS_FROM:
+        faiss.cvar.distance_compute_blas_threshold = min(FAISS_FROM, PRODUCTS_FROM * faiss.omp_get_max_threads())
     return faiss
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from scanmill.algorithms.features.box import Region, inside_of
 from scanmill.arrays import Array, HostArray, xp_of
 from scanmill.errors import InputError
-from scanmill.operators.grid_places import runs_of
 
 TIE = 1e-9
 """Differences under this part of the image's range count as equal: interpolation must not decide in a flat region."""
@@ -39,6 +38,7 @@ def local_binary_pattern(image: Array, *, n_points: int = 8, radius: float = 1.0
 def _patterns(image: Array, circle: HostArray, reach: int, tie: float) -> Array:
     """The patterns on a circle, (point, yx), that reaches less than ``reach``; computed in float64."""
     from scanmill.kernels.patterns import PATTERNS
+    from scanmill.operators.grid_places import runs_of
 
     xp, (*before, ny, nx) = xp_of(image), image.shape
     padded = xp.zeros((*before, ny + 2 * reach, nx + 2 * reach), dtype=xp.float64)
