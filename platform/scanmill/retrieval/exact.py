@@ -75,15 +75,18 @@ def scored(gather: Gather, queries: HostArray, found: HostArray, metric: str) ->
 
 
 def settled(
-    gather: Gather, n: int, rows: HostArray | None, queries: HostArray, found: HostArray
+    gather: Gather, n: int, rows: HostArray | None, queries: HostArray, found: HostArray, metric: str
 ) -> tuple[HostArray, HostArray]:
-    """Distances and rows (n, k), where what was ``found`` by matrix products may be noise: then by differences."""
-    distances = scored(gather, queries, found, "l2")
-    lines = untold(queries, distances)
+    """Scores and rows (n, k) of what FAISS ``found``; distances that its matrix products cannot tell, by differences.
+
+    ``n`` vectors were compared, or those of ``rows``.
+    """
+    scores = scored(gather, queries, found, metric)
+    lines = untold(queries, scores) if metric == "l2" else ()
     if len(lines):
         among = np.arange(n) if rows is None else rows
-        distances[lines], found[lines] = exact_among(gather, among, queries[lines], found.shape[1], "l2")
-    return distances, found
+        scores[lines], found[lines] = exact_among(gather, among, queries[lines], found.shape[1], metric)
+    return scores, found
 
 
 def untold(queries: HostArray, distances: HostArray) -> HostArray:

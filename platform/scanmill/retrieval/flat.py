@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scanmill.arrays import HostArray
-from scanmill.retrieval.exact import exact_among, scored, settled
+from scanmill.retrieval.exact import exact_among, settled
 from scanmill.retrieval.faiss_library import bitmap, faiss_metric, faiss_module
 
 FEW_QUERIES = 4
@@ -50,9 +50,7 @@ class FlatMaster:
         if rows is not None and (len(queries) > FEW_QUERIES or len(rows) < len(self) // 10):
             return exact_among(self.vectors, rows, queries, k, self.metric)
         found = self._in_place(queries, k, rows)
-        if self.metric == "l2":
-            return settled(self.vectors, len(self), rows, queries, found)
-        return scored(self.vectors, queries, found, self.metric), found
+        return settled(self.vectors, len(self), rows, queries, found, self.metric)
 
     exact = search
 

@@ -51,9 +51,7 @@ class GpuClone:
         wanted = min(k, len(self._master) if rows is None else len(rows))
         if ((found >= 0).sum(axis=1) < wanted).any():
             return self._master.search(queries, k, rows)
-        if self.metric == "l2":
-            return settled(self._master.vectors, len(self._master), rows, queries, found)
-        return scored(self._master.vectors, queries, found, self.metric), found
+        return settled(self._master.vectors, len(self._master), rows, queries, found, self.metric)
 
     def _on_device(self, queries: HostArray, k: int, rows: HostArray | None) -> HostArray:
         faiss, knobs = faiss_module(), {} if self._probes is None else {"nprobe": self._probes}
